@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from isengard.domain.base_model import BaseModelRow
 from isengard.domain.event import PluginEvent
+from isengard.domain.lease import GpuLease, Needs, Stop
 from isengard.domain.lora import Lora
 from isengard.domain.request import GenerationRequest, TrainingRequest
 
@@ -26,33 +26,6 @@ class BackendStatus:
     version: str = ""
     device: str = "cpu"
     license: str = ""
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a run takes at its peak; estimates, in GB of 2**30 bytes and seconds."""
-
-    vram_gb: float = 0
-    ram_gb: float = 0
-    disk_gb: float = 0
-    seconds: float = 0
-
-
-@dataclass(frozen=True)
-class GpuLease:
-    """Permission to use the accelerator (or, without one, the cores and memory) until it is released."""
-
-    job_id: str
-    needs: Needs
-    device: str = "cpu"
-
-
-@dataclass(frozen=True)
-class Stop:
-    """How a run is asked to end: ``cancel`` throws its work away, ``keep`` ends early with what is trained."""
-
-    cancel: threading.Event = field(default_factory=threading.Event)
-    keep: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -149,6 +122,10 @@ class TrainingBackend(Protocol):
 
     def resumable(self, checkpoint: Path) -> bool:
         """Tell whether a checkpoint is whole and can be resumed from."""
+        ...
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the tools that decide the result, for the lineage."""
         ...
 
     def release(self) -> None:

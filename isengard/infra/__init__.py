@@ -1,0 +1,1 @@
+"""Machinery: one outside thing per file."""

@@ -1,0 +1,97 @@
+"""The one Redis reader of the process: it fans every job event out to browsers and workers."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import redis
+import structlog
+
+from isengard.domain.progress import ProgressEntry
+from isengard.infra.queue import Queue, connect, entry_of
+
+BACKLOG = 2000
+log = structlog.get_logger("infra.hub")
+
+Listener = Callable[[ProgressEntry], None]
+
+
+class Hub:
+    """Subscribers are called on the reader's thread and must not block."""
+
+    def __init__(self, jobs: Queue) -> None:
+        self._channel = jobs.channel
+        self._client = connect(jobs.url)
+        self._listeners: set[Listener] = set()
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="event-hub", daemon=True)
+        self.connected = threading.Event()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(3)
+        self._client.close()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with every event from now on; return the function that ends it."""
+        with self._guard:
+            self._listeners.add(listener)
+
+        def end() -> None:
+            with self._guard:
+                self._listeners.discard(listener)
+
+        return end
+
+    @contextlib.contextmanager
+    def collecting(self, job_id: str | None = None) -> Iterator[queue.Queue[ProgressEntry]]:
+        """Yield a queue that fills with events, of one job or of all; the oldest are dropped past 2,000."""
+        box: queue.Queue[ProgressEntry] = queue.Queue(BACKLOG)
+
+        def put(entry: ProgressEntry) -> None:
+            if job_id is None or entry.job_id == job_id:
+                if box.full():
+                    with contextlib.suppress(queue.Empty):
+                        box.get_nowait()
+                box.put_nowait(entry)
+
+        end = self.listen(put)
+        try:
+            yield box
+        finally:
+            end()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._read()
+            except redis.RedisError as error:
+                self.connected.clear()
+                log.warning("hub.disconnected", error=str(error))
+                self._stopping.wait(0.5)
+
+    def _read(self) -> None:
+        with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+            pubsub.subscribe(self._channel)
+            self.connected.set()
+            while not self._stopping.is_set():
+                message = pubsub.get_message(timeout=0.5)
+                if message:
+                    stream_id, _, text = message["data"].partition(" ")
+                    self._deliver(entry_of(stream_id, text))
+
+    def _deliver(self, entry: ProgressEntry) -> None:
+        with self._guard:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            try:
+                listener(entry)
+            except Exception:
+                log.exception("hub.listener_failed", job_id=entry.job_id)

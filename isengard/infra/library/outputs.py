@@ -1,0 +1,80 @@
+"""Generated pictures on disk: ``outputs/{job_id}/NNN.png`` with ``outputs.json`` beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from isengard.domain.output import Output
+from isengard.domain.page import Page
+from isengard.errors import InvalidInput, NotFound
+from isengard.infra.library.characters import thumb_of
+from isengard.infra.library.paging import MAX_LIMIT
+from isengard.infra.storage import Storage
+
+
+class OutputShelf:
+    """Newest first. Job ids sort by time, so a page reads only its own folders."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def save(self, job_id: str, outputs: list[Output]) -> None:
+        rows = [output.model_dump(mode="json") for output in outputs]
+        self._storage.write_json(self._storage.outputs(job_id) / "outputs.json", {"version": 1, "outputs": rows})
+
+    def of_job(self, job_id: str) -> list[Output]:
+        try:
+            record = json.loads((self._storage.outputs(job_id) / "outputs.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        return [Output.model_validate(row) for row in record["outputs"]]
+
+    def get(self, output_id: str) -> Output:
+        job_id = output_id.rpartition(".")[0]
+        for output in self.of_job(job_id) if job_id else []:
+            if output.id == output_id:
+                return output
+        raise NotFound("There is no such picture.", "It may have been deleted; reload the page.")
+
+    def list(self, character_id: str | None, cursor: str | None, limit: int) -> Page[Output]:
+        """A page of pictures; ``cursor`` is the id of the last one seen. ``total`` counts jobs' folders' pictures."""
+        if not 1 <= limit <= MAX_LIMIT:
+            raise InvalidInput(f"limit is {limit}.", f"Use 1 to {MAX_LIMIT}.")
+        jobs = sorted((p.name for p in self._storage.outputs().glob("gen-*") if p.is_dir()), reverse=True)
+        before = cursor.rpartition(".")[0] if cursor else None
+        items: list[Output] = []
+        for job_id in jobs:
+            if before is not None and job_id > before:
+                continue
+            items += [o for o in self.of_job(job_id) if _wanted(o, character_id, cursor)]
+            if len(items) > limit:
+                break
+        chosen = items[:limit]
+        return Page(items=tuple(chosen), next=chosen[-1].id if len(items) > limit else None, total=self._count(jobs))
+
+    def _count(self, jobs: list[str]) -> int:
+        return sum(1 for job_id in jobs for p in self._storage.outputs(job_id).iterdir() if p.suffix == ".png")
+
+    def path(self, output: Output) -> Path:
+        return self._storage.resolve(output.path)
+
+    def thumb(self, output: Output) -> Path:
+        return thumb_of(self._storage, self.path(output), output.id)
+
+    def delete(self, output: Output) -> None:
+        remaining = [o for o in self.of_job(output.job_id) if o.id != output.id]
+        self.save(output.job_id, remaining)
+        self.path(output).unlink(missing_ok=True)
+        self._storage.thumb(output.id).unlink(missing_ok=True)
+        if not remaining:
+            self._storage.remove(self._storage.outputs(output.job_id))
+
+
+def _wanted(output: Output, character_id: str | None, cursor: str | None) -> bool:
+    if character_id and output.character_id != character_id:
+        return False
+    if cursor is None:
+        return True
+    job_id, _, index = cursor.rpartition(".")
+    return output.job_id < job_id or int(output.id.rpartition(".")[2]) > int(index)

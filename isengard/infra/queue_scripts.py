@@ -1,0 +1,67 @@
+"""The Lua behind the queue: each script is one all-or-nothing step on the server (Redis 6.2 commands only)."""
+
+from __future__ import annotations
+
+# KEYS: index, seq, idempotency, stream, all, by-type, by-status, by-type-and-status, by-character
+# ARGV: id, job JSON, created_ms, idempotency key or '', has character ('1'/''), then the stream entry's fields
+SUBMIT = """
+if ARGV[4] ~= '' then
+  local known = redis.call('HGET', KEYS[3], ARGV[4])
+  if known then return {known, redis.call('HGET', KEYS[1], known)} end
+  redis.call('HSET', KEYS[3], ARGV[4], ARGV[1])
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[1], 0)
+for i = 5, 8 do redis.call('ZADD', KEYS[i], ARGV[3], ARGV[1]) end
+if ARGV[5] ~= '' then redis.call('ZADD', KEYS[9], ARGV[3], ARGV[1]) end
+redis.call('XADD', KEYS[4], '*', unpack(ARGV, 6))
+return {ARGV[1], false}
+"""
+
+# Compare-and-set on the job's sequence number, so that a late or lost writer changes nothing.
+# KEYS: index, seq, progress stream, status set before, status set after, type-status before, after, job stream,
+#       delayed set
+# ARGV: id, expected seq, job JSON, created_ms, progress maxlen, ttl after the end ('' while it goes on),
+#       entry JSON, channel, group, stream entry to acknowledge or '', due time in ms or '', requeue fields count,
+#       requeue fields…, progress fields…
+RECORD = """
+local seq = redis.call('HGET', KEYS[2], ARGV[1])
+if seq ~= ARGV[2] then return false end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+redis.call('HSET', KEYS[2], ARGV[1], seq + 1)
+if KEYS[4] ~= KEYS[5] then
+  redis.call('ZREM', KEYS[4], ARGV[1])
+  redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
+  redis.call('ZREM', KEYS[6], ARGV[1])
+  redis.call('ZADD', KEYS[7], ARGV[4], ARGV[1])
+end
+local n = tonumber(ARGV[12])
+local id = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 13 + n))
+if ARGV[6] ~= '' then redis.call('EXPIRE', KEYS[3], ARGV[6]) else redis.call('PERSIST', KEYS[3]) end
+redis.call('PUBLISH', ARGV[8], id .. ' ' .. ARGV[7])
+if ARGV[10] ~= '' then
+  redis.call('XACK', KEYS[8], ARGV[9], ARGV[10])
+  redis.call('XDEL', KEYS[8], ARGV[10])
+end
+if ARGV[11] ~= '' then redis.call('ZADD', KEYS[9], ARGV[11], ARGV[1])
+elseif n > 0 then redis.call('XADD', KEYS[8], '*', unpack(ARGV, 13, 12 + n)) end
+return id
+"""
+
+# KEYS: index, delayed set; ARGV: now in ms, stream name prefix
+PROMOTE = """
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 50)
+for _, id in ipairs(due) do
+  redis.call('ZREM', KEYS[2], id)
+  local text = redis.call('HGET', KEYS[1], id)
+  if text then
+    local job = cjson.decode(text)
+    if job['status'] == 'queued' then
+      redis.call('XADD', ARGV[2] .. job['type'], '*', 'id', id, 'type', job['type'],
+        'correlation_id', job['correlation_id'], 'created_at', job['created_at'],
+        'payload', cjson.encode(job['payload']))
+    end
+  end
+end
+return #due
+"""

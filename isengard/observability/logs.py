@@ -1,0 +1,129 @@
+"""structlog and the standard library's logging, both into ``logs/{api,web,worker}/YYYY-MM-DD.log`` as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+from isengard.observability.redaction import redact_value
+from isengard.observability.retention import keep_tidy
+
+SERVICES = ("api", "web", "worker")
+_OWN = {"timestamp", "level", "service", "correlation_id", "logger", "message"}
+_QUIET = ("httpx", "httpcore", "asyncio", "PIL", "uvicorn.access", "multipart", "python_multipart", "gradio")
+
+
+class LogFiles:
+    """Appends lines to the day's file of a service. A disk that does not take them must not stop the work."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, tuple[str, IO[str]]] = {}
+        self._guard = threading.Lock()
+        self._complained = False
+
+    def write(self, service: str, line: str) -> None:
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        with self._guard:
+            try:
+                self._file(service, day).write(line + "\n")
+            except OSError as error:
+                self._complain(error)
+
+    def _file(self, service: str, day: str) -> IO[str]:
+        known = self._open.get(service)
+        if known and known[0] == day:
+            return known[1]
+        if known:
+            known[1].close()
+        path = self._folder / service / f"{day}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8", buffering=1)
+        self._open[service] = (day, file)
+        return file
+
+    def _complain(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            sys.stderr.write(f"Logs cannot be written to {self._folder}: {error}. Going on without log files.\n")
+
+
+def configure(folder: Path, level: str = "INFO", *, console: bool = True) -> None:
+    """Set up all logging of this process; call it once, first thing."""
+    files = LogFiles(folder)
+
+    def to_files(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+        line = shaped(event)
+        files.write(line["service"], json.dumps(line, ensure_ascii=False, default=str))
+        return _for_people(line) if console else ""
+
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr if console else _Nowhere())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=[remove_meta, to_files], foreign_pre_chain=shared)
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    keep_tidy(folder)
+
+
+class _Nowhere:
+    """A stream that swallows the console copy."""
+
+    def write(self, _text: str) -> int:
+        return 0
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def shaped(event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Return a log event in the plan's fields, without secrets."""
+    clean = redact_value(dict(event))
+    now = datetime.now(UTC)
+    service = clean.get("service")
+    return {
+        "timestamp": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+        "level": str(clean.pop("level", "info")).upper(),
+        "service": service if service in SERVICES else "worker",
+        "correlation_id": clean.get("correlation_id", ""),
+        "logger": clean.get("logger", ""),
+        "message": clean.pop("event", ""),
+        "context": {name: value for name, value in clean.items() if name not in _OWN},
+    }
+
+
+def _for_people(line: dict[str, Any]) -> str:
+    details = " ".join(f"{name}={value}" for name, value in line["context"].items() if name != "exception")
+    text = f"{line['timestamp'][11:19]} {line['level']:<7} {line['message']} {details}".rstrip()
+    exception = line["context"].get("exception")
+    return f"{text}\n{exception}" if exception else text

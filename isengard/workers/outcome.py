@@ -1,0 +1,62 @@
+"""What becomes of a job whose attempt ended in an error: the retry policy and the words for people."""
+
+from __future__ import annotations
+
+import errno
+from datetime import timedelta
+
+import structlog
+
+from isengard.domain.base import utc_now
+from isengard.domain.event import CancelDone, Failed, JobError, JobEvent, Requeued
+from isengard.domain.job import Job
+from isengard.errors import Cancelled, DiskFull, IsengardError
+
+RETRY_DELAYS_SECONDS = (30, 120)  # before the second and the third attempt; after that the dead letters
+log = structlog.get_logger("workers.outcome")
+
+
+def describe(error: BaseException, correlation_id: str) -> JobError:
+    """Put an error into plain words; anything unforeseen is logged with its traceback and named by its id."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        error = DiskFull("The volume is full.", "Delete pictures, LoRAs or the cache folder, then retry the job.")
+    if isinstance(error, IsengardError):
+        return JobError(
+            message=error.message, hint=error.hint, type=type(error).__name__, retryable=error.retryable
+        )
+    log.error("job.broke", exc_info=error)
+    return JobError(
+        message="Something went wrong inside Isengard.",
+        hint=f"Look for {correlation_id} in the worker log, and report it; Retry may still work.",
+        type=type(error).__name__,
+    )
+
+
+def after_error(job: Job, error: BaseException) -> JobEvent:
+    """Choose the event: cancelled, back to the queue with a delay, or failed."""
+    if isinstance(error, Cancelled):
+        return CancelDone()
+    told = describe(error, job.correlation_id)
+    if not told.retryable or job.failures >= len(RETRY_DELAYS_SECONDS):
+        return Failed(error=told)
+    delay = RETRY_DELAYS_SECONDS[job.failures]
+    again = utc_now() + timedelta(seconds=delay)
+    return Requeued(message=f"{told.message} Trying again in {delay} s.", not_before=again, error=told)
+
+
+def after_loss(job: Job) -> JobEvent:
+    """Choose the event for a job whose worker vanished: at once back to the queue, unless it keeps killing workers."""
+    told = JobError(
+        message="The worker was lost while it ran this job.",
+        hint="Retry it. If it happens again, the machine may be short of memory: see the worker log.",
+        type="BackendCrashed",
+        retryable=True,
+    )
+    if job.failures >= len(RETRY_DELAYS_SECONDS):
+        return Failed(error=told)
+    return Requeued(message="Its worker was lost; going on from the last checkpoint", error=told)
+
+
+def is_alert(event: JobEvent) -> bool:
+    """Tell whether the event is a failure for good that an owner should hear of."""
+    return isinstance(event, Failed) and event.error.retryable

@@ -1,0 +1,51 @@
+"""One attempt of one job: how it reports, and how it is asked to end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from isengard.domain.event import JobEvent, Metric, Progress
+from isengard.domain.job import Job
+from isengard.domain.lease import Stop
+from isengard.infra.queue import Queue
+
+MIN_SECONDS_BETWEEN_RECORDS = 0.05  # a person sees no more than 20 changes a second
+
+
+@dataclass
+class Run:
+    """The running attempt. Progress is thinned out; every other event is recorded at once."""
+
+    queue: Queue
+    job: Job
+    entry: str
+    consumer: str
+    stop: Stop = field(default_factory=Stop)
+    handed_back: bool = False
+    _last: float = 0.0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def emit(self, event: JobEvent) -> None:
+        """Record what happened; raise Fenced when another attempt owns the job."""
+        if isinstance(event, Metric | Progress):
+            now = time.monotonic()
+            last_step = event.step == event.total_steps
+            if now - self._last < MIN_SECONDS_BETWEEN_RECORDS and not last_step:
+                return
+            self._last = now
+        self.advance(event)
+
+    def advance(self, event: JobEvent, *, ack: bool = False) -> Job:
+        """Record an event of this attempt, acknowledging the queue entry in the same step when it is the last."""
+        with self._guard:
+            self.job = self.queue.advance(self.job, event, ack=self.entry if ack else "")
+            return self.job
+
+    def heed(self, job: Job) -> None:
+        """Pass a person's wish on to the backend."""
+        if job.status == "cancelling":
+            self.stop.cancel.set()
+        if job.stop_asked:
+            self.stop.keep.set()
