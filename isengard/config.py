@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from isengard.errors import InvalidInput
@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     tmp_dir: Path = Field(default=PROJECT_ROOT / "tmp", validation_alias="ISENGARD_TMP_DIR")
     host: str = Field(default="127.0.0.1", validation_alias="HOST")
     port: int = Field(default=7860, ge=0, le=65535, validation_alias="PORT")
+    password: SecretStr | None = Field(default=None, validation_alias="ISENGARD_PASSWORD")
     mode: Literal["production", "fast-test"] | None = Field(default=None, validation_alias="ISENGARD_MODE")
     use_redis: bool = False
     redis_url: str | None = None

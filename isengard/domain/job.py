@@ -149,7 +149,7 @@ def _metric(_: Job, event: ev.Metric) -> dict[str, Any]:
 def _completed(job: Job, event: ev.Completed) -> dict[str, Any]:
     return {
         "progress": 100.0,
-        "current_step": job.total_steps or job.current_step,
+        "current_step": job.current_step if job.stop_asked else job.total_steps or job.current_step,
         "message": event.message or "Done",
         "output_path": event.output_path,
         "outputs": event.outputs,
@@ -159,6 +159,8 @@ def _completed(job: Job, event: ev.Completed) -> dict[str, Any]:
 
 def _requeued(job: Job, event: ev.Requeued) -> dict[str, Any]:
     reset = event.reset_attempts
+    if reset and not job.final:  # a person retries what has ended; only its worker hands a running job back
+        raise Conflict(*_refusal(job.status, event.kind))
     return {
         "message": event.message,
         "not_before": event.not_before,

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from isengard.domain.base import Value
 
 MAX_PROMPT_CHARS = 4000
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
@@ -28,7 +29,7 @@ class TrainingConfig(Value):
     flip: bool = Field(default=True, description="Train on mirrored copies too.")
     save_every: int | None = Field(default=None, ge=1, description="Steps between checkpoints.")
     sample_every: int | None = Field(default=None, ge=1, description="Steps between sample pictures.")
-    sample_prompts: tuple[str, ...] = Field(default=(), max_length=8)
+    sample_prompts: tuple[Prompt, ...] = Field(default=(), max_length=8)
     seed: Seed = 42
 
 

@@ -21,9 +21,9 @@ def disk_errors(root: Path) -> Iterator[None]:
                 f"The volume {root} is full; nothing was changed.",
                 "Delete pictures, LoRAs or the cache folder, or use a larger volume, then try again.",
             ) from error
-        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM} or not root.is_dir():
             raise ReadOnlyVolume(
-                f"The volume {root} does not take writes.",
+                f"The volume {root} does not take writes: {error.strerror}.",
                 "Check its mount and its permissions, or set VOLUME_ROOT to a folder that can be written.",
             ) from error
         raise

@@ -11,9 +11,12 @@ import redis
 import structlog
 
 from isengard.domain.progress import ProgressEntry
-from isengard.infra.queue import Queue, connect, entry_of
+from isengard.infra.queue import Queue
+from isengard.infra.queue_client import connect
+from isengard.infra.queue_codec import entry_of
 
 BACKLOG = 2000
+WAIT_SECONDS = 0.5  # how soon the reader sees that it is to end, and tries again
 log = structlog.get_logger("infra.hub")
 
 Listener = Callable[[ProgressEntry], None]
@@ -32,9 +35,11 @@ class Hub:
         self.connected = threading.Event()
 
     def start(self) -> None:
+        """Begin to read, on a thread of its own."""
         self._thread.start()
 
     def stop(self) -> None:
+        """End the reader."""
         self._stopping.set()
         self._thread.join(3)
         self._client.close()
@@ -75,19 +80,24 @@ class Hub:
             except redis.RedisError as error:
                 self.connected.clear()
                 log.warning("hub.disconnected", error=str(error))
-                self._stopping.wait(0.5)
+                self._stopping.wait(WAIT_SECONDS)
 
     def _read(self) -> None:
         with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.subscribe(self._channel)
             self.connected.set()
             while not self._stopping.is_set():
-                message = pubsub.get_message(timeout=0.5)
+                message = pubsub.get_message(timeout=WAIT_SECONDS)
                 if message:
-                    stream_id, _, text = message["data"].partition(" ")
-                    self._deliver(entry_of(stream_id, text))
+                    self._deliver(message["data"])
 
-    def _deliver(self, entry: ProgressEntry) -> None:
+    def _deliver(self, message: str) -> None:
+        stream_id, _, text = message.partition(" ")
+        try:
+            entry = entry_of(stream_id, text)
+        except (ValueError, TypeError) as error:  # another version's, or not ours: it must not silence all that follow
+            log.warning("hub.event_unreadable", error=str(error))
+            return
         with self._guard:
             listeners = list(self._listeners)
         for listener in listeners:

@@ -11,7 +11,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from isengard.errors import InvalidInput
 
-FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif", "HEIF": "heic"}
+# Phones save a JPEG with a depth or brightness map behind it: Pillow calls that MPO and shows the JPEG first.
+FORMATS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif", "HEIF": "heic"}
 MAX_PIXELS = 64_000_000  # what the largest phone cameras of 2026 make in one shot is 50 million
 MIN_EDGE = 64
 MAX_ASPECT = 4.0
@@ -64,7 +65,7 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise _too_many_pixels()
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise InvalidInput("This is an animation.", "Upload single pictures; save the frame you want as PNG.")
     if min(width, height) < MIN_EDGE:
         raise InvalidInput(
@@ -88,7 +89,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _too_many_pixels() -> InvalidInput:
     return InvalidInput(
-        f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels.", "Make it smaller; 2048 pixels are enough."
+        f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels.",
+        "Make it smaller; 2048 pixels are enough.",
     )
 
 
@@ -97,7 +99,7 @@ def _list_formats() -> str:
 
 
 def _register_heif() -> None:
-    from pillow_heif import register_heif_opener  # noqa: PLC0415 - a 10 MB library, needed on upload only
+    from pillow_heif import register_heif_opener  # a 10 MB library, needed on upload only
 
     register_heif_opener()
 

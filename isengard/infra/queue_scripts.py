@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 # KEYS: index, seq, idempotency, stream, all, by-type, by-status, by-type-and-status, by-character
-# ARGV: id, job JSON, created_ms, idempotency key or '', has character ('1'/''), then the stream entry's fields
+# ARGV: id, job JSON, created_us, idempotency key or '', has character ('1'/''), then the stream entry's fields
 SUBMIT = """
 if ARGV[4] ~= '' then
   local known = redis.call('HGET', KEYS[3], ARGV[4])
   if known then return {known, redis.call('HGET', KEYS[1], known)} end
   redis.call('HSET', KEYS[3], ARGV[4], ARGV[1])
 end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return {ARGV[1], false} end -- the client sends it again
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], 0)
 for i = 5, 8 do redis.call('ZADD', KEYS[i], ARGV[3], ARGV[1]) end
@@ -21,7 +22,7 @@ return {ARGV[1], false}
 # Compare-and-set on the job's sequence number, so that a late or lost writer changes nothing.
 # KEYS: index, seq, progress stream, status set before, status set after, type-status before, after, job stream,
 #       delayed set
-# ARGV: id, expected seq, job JSON, created_ms, progress maxlen, ttl after the end ('' while it goes on),
+# ARGV: id, expected seq, job JSON, created_us, progress maxlen, ttl after the end ('' while it goes on),
 #       entry JSON, channel, group, stream entry to acknowledge or '', due time in ms or '', requeue fields count,
 #       requeue fields…, progress fields…
 RECORD = """
@@ -34,6 +35,7 @@ if KEYS[4] ~= KEYS[5] then
   redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
   redis.call('ZREM', KEYS[6], ARGV[1])
   redis.call('ZADD', KEYS[7], ARGV[4], ARGV[1])
+  redis.call('ZREM', KEYS[9], ARGV[1])
 end
 local n = tonumber(ARGV[12])
 local id = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 13 + n))
@@ -48,20 +50,9 @@ elseif n > 0 then redis.call('XADD', KEYS[8], '*', unpack(ARGV, 13, 12 + n)) end
 return id
 """
 
-# KEYS: index, delayed set; ARGV: now in ms, stream name prefix
+# KEYS: delayed set, job stream; ARGV: id, then the stream entry's fields
 PROMOTE = """
-local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 50)
-for _, id in ipairs(due) do
-  redis.call('ZREM', KEYS[2], id)
-  local text = redis.call('HGET', KEYS[1], id)
-  if text then
-    local job = cjson.decode(text)
-    if job['status'] == 'queued' then
-      redis.call('XADD', ARGV[2] .. job['type'], '*', 'id', id, 'type', job['type'],
-        'correlation_id', job['correlation_id'], 'created_at', job['created_at'],
-        'payload', cjson.encode(job['payload']))
-    end
-  end
-end
-return #due
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+return 1
 """

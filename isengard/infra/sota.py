@@ -22,12 +22,15 @@ class Registry:
         self._digests: dict[tuple[str, int], str] = {}
 
     def rows(self) -> list[BaseModelRow]:
+        """Return every row."""
         return list(self._rows.values())
 
     def base_models(self) -> list[BaseModelRow]:
+        """Return the rows that pictures are made with."""
         return [row for row in self._rows.values() if row.kind == "base_model"]
 
     def get(self, model_id: str) -> BaseModelRow:
+        """Return one row; raise NotFound."""
         try:
             return self._rows[model_id]
         except KeyError as error:

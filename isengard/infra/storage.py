@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -13,11 +14,13 @@ from typing import Any
 
 from isengard.errors import DiskFull, NotFound
 from isengard.infra.disk import disk_errors
+from isengard.infra.leftovers import is_leftover, partial_name
 
 GB = 2**30
 SAFE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}\Z")
-PARTIAL = ".partial"
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
 FOLDERS = ("characters", "uploads", "datasets", "synthetic", "loras", "outputs", "comfyui", "cache", "work", "redis")
+WRITTEN = ("characters", "uploads", "datasets", "loras", "outputs", "cache")
 
 
 def safe(identifier: str) -> str:
@@ -39,14 +42,15 @@ class Storage:
         with disk_errors(self.root):
             for name in FOLDERS:
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-        for name in ("characters", "uploads", "datasets", "loras", "outputs"):
-            for leftover in (self.root / name).rglob(f"*{PARTIAL}"):
-                leftover.unlink(missing_ok=True)
+            for path in (path for name in WRITTEN for path in (self.root / name).rglob(".*")):
+                if is_leftover(path):
+                    path.unlink(missing_ok=True)
 
     # --- where things lie -------------------------------------------------------------------
 
     @property
     def cache(self) -> Path:
+        """What can be made again; may be cleared while nothing runs."""
         return self.root / "cache"
 
     @property
@@ -56,89 +60,141 @@ class Storage:
 
     @property
     def models(self) -> Path:
+        """Base models in diffusers format, a folder each."""
         return self.root / "comfyui" / "models"
 
     def characters(self) -> Path:
+        """Folder of the characters' records."""
         return self.root / "characters"
 
     def character(self, character_id: str) -> Path:
+        """Record of a character."""
         return self.root / "characters" / f"{safe(character_id)}.json"
 
     def uploads(self, character_id: str) -> Path:
+        """Originals, as they were uploaded."""
         return self.root / "uploads" / safe(character_id)
 
     def dataset(self, character_id: str) -> Path:
+        """Folder of what a character is trained on."""
         return self.root / "datasets" / safe(character_id)
 
     def dataset_images(self, character_id: str) -> Path:
+        """Upright copies without metadata."""
         return self.dataset(character_id) / "images"
 
     def dataset_metadata(self, character_id: str) -> Path:
+        """Record of the pictures and their captions."""
         return self.dataset(character_id) / "metadata.json"
 
     def loras(self, character_id: str | None = None) -> Path:
+        """LoRA versions of a character, or the folder of all characters' folders."""
         base = self.root / "loras"
         return base / safe(character_id) if character_id else base
 
     def outputs(self, job_id: str | None = None) -> Path:
+        """Pictures of a job, or the folder of all jobs' folders."""
         base = self.root / "outputs"
         return base / safe(job_id) if job_id else base
 
     def work(self, job_id: str) -> Path:
+        """Private folder of a job: dataset copy, checkpoints, samples."""
         return self.root / "work" / safe(job_id)
 
+    def work_file(self, job_id: str, name: str) -> Path:
+        """Return a file by its bare name anywhere in a job's folder; raise NotFound."""
+        if SAFE_NAME.match(name):
+            for path in self.work(job_id).rglob(name):
+                return self.resolve(self.relative(path))
+        raise NotFound("The job has no such file.", "Files of a job go when it is tidied up; reload the page.")
+
     def thumb(self, key: str) -> Path:
+        """Thumbnail of the picture with that id."""
         return self.cache / "thumbs" / key[:2] / f"{safe(key)}.webp"
 
     def relative(self, path: Path) -> str:
         """Return a path as stored in records: relative to the volume, with forward slashes."""
-        return path.resolve().relative_to(self.root).as_posix()
+        resolved = path.resolve()
+        if not resolved.is_relative_to(self.root):
+            raise NotFound("That file is not on the volume.", "Reload the page; it may have been deleted.")
+        return resolved.relative_to(self.root).as_posix()
 
     def resolve(self, relative: str) -> Path:
-        """Return the file behind a stored path; raise NotFound when it leaves the volume."""
-        path = (self.root / relative).resolve()
-        if not path.is_relative_to(self.root):
-            raise NotFound("That file is not on the volume.")
-        return path
+        """Return the file behind a stored path; raise NotFound when it, or a link in it, leaves the volume."""
+        if "\0" in relative:
+            raise NotFound("That file is not on the volume.", "Reload the page; it may have been deleted.")
+        return self.root / self.relative(self.root / relative)
 
     # --- writing ----------------------------------------------------------------------------
 
     @contextmanager
     def writing(self, target: Path) -> Iterator[Path]:
         """Yield a temporary path that becomes ``target`` at the end, whole and synced, or vanishes on an error."""
-        partial = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}{PARTIAL}")
         with disk_errors(self.root):
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            with self._partial(target.parent, target.name) as partial:
                 yield partial
-                _sync(partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+                self.publish(partial, target)
+
+    @contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """Yield a path for what comes in from outside; it is gone at the end unless it was published."""
+        folder = self.cache / "incoming"
+        with disk_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            with self._partial(folder, "upload") as partial:
+                yield partial
+
+    @contextmanager
+    def _partial(self, folder: Path, name: str) -> Iterator[Path]:
+        partial = folder / partial_name(name)
+        try:
+            yield partial
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def publish(self, source: Path, target: Path) -> None:
+        """Move a finished file of this volume to its place, synced, in one step."""
+        with disk_errors(self.root):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync(source)
+            source.replace(target)
+            _sync(target.parent)
 
     def write_json(self, target: Path, value: Any) -> None:
         """Write JSON, whole or not at all."""
-        with self.writing(target) as partial:
-            partial.write_text(json.dumps(value, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
+        self.write_bytes(target, json.dumps(value, ensure_ascii=False, indent=1, default=str).encode())
 
-    def write_bytes(self, target: Path, data: bytes) -> None:
+    def write_bytes(self, target: Path, content: bytes) -> None:
         """Write bytes, whole or not at all."""
         with self.writing(target) as partial:
-            partial.write_bytes(data)
+            partial.write_bytes(content)
 
     def remove(self, path: Path) -> None:
         """Delete a file or folder; nothing happens when it is not there."""
         with disk_errors(self.root):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            try:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """Keep other threads, and other processes on this volume, out while a record is changed."""
+        folder = self.cache / "locks"
+        with disk_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            # Each opening has a lock of its own, so that this holds between threads too.
+            with (folder / safe(key)).open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
 
     # --- room -------------------------------------------------------------------------------
 
     def free_gb(self) -> float:
         """Free room on the volume, in GB of 2**30 bytes."""
-        return shutil.disk_usage(self.root).free / GB
+        with disk_errors(self.root):
+            return shutil.disk_usage(self.root).free / GB
 
     def require_space(self, gb: float = 0.0) -> None:
         """Raise DiskFull unless ``gb`` and the reserve fit."""
@@ -151,11 +207,12 @@ class Storage:
 
     def check_writable(self) -> None:
         """Raise ReadOnlyVolume or DiskFull when a small file cannot be written."""
-        self.write_bytes(self.cache / ".writable", b"ok")
+        self.write_bytes(self.cache / "writable", b"ok")
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -31,6 +31,7 @@ class LogFiles:
         self._complained = False
 
     def write(self, service: str, line: str) -> None:
+        """Append a line; complain once on the console when the disk refuses."""
         day = f"{datetime.now(UTC):%Y-%m-%d}"
         with self._guard:
             try:
@@ -46,7 +47,7 @@ class LogFiles:
             known[1].close()
         path = self._folder / service / f"{day}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a", encoding="utf-8", buffering=1)
+        file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
         self._open[service] = (day, file)
         return file
 

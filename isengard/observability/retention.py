@@ -33,13 +33,13 @@ def sweep(folder: Path, today: date) -> None:
         found = _NAME.match(path.name)
         if not found:
             continue
-        age = (today - date.fromisoformat(found[1])).days
         try:
+            age = (today - date.fromisoformat(found[1])).days
             if age > DELETE_AFTER_DAYS:
                 path.unlink()
             elif age > COMPRESS_AFTER_DAYS and path.suffix == ".log":
                 _compress(path)
-        except OSError:
+        except (OSError, ValueError):
             continue
 
 

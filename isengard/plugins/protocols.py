@@ -53,6 +53,7 @@ class TrainingRun:
     correlation_id: str
     request: TrainingRequest
     base_model: BaseModelRow
+    base_model_sha256: str
     trigger_word: str
     dataset: Sequence[DatasetItem]
     dataset_hash: str
@@ -139,23 +140,37 @@ class ImageBackend(Protocol):
 
     name: str
 
-    def status(self) -> BackendStatus: ...
+    def status(self) -> BackendStatus:
+        """Tell whether it can run here, without loading anything heavy."""
+        ...
 
-    def supports(self, base_model: BaseModelRow) -> bool: ...
+    def supports(self, base_model: BaseModelRow) -> bool:
+        """Tell whether it can use this base model and the weights are here."""
+        ...
 
-    def defaults(self, request: GenerationRequest, base_model: BaseModelRow) -> GenerationRequest: ...
+    def defaults(self, request: GenerationRequest, base_model: BaseModelRow) -> GenerationRequest:
+        """Return the request with every field left out filled."""
+        ...
 
-    def needs(self, request: GenerationRequest, base_model: BaseModelRow) -> Needs: ...
+    def needs(self, request: GenerationRequest, base_model: BaseModelRow) -> Needs:
+        """Estimate what the run takes."""
+        ...
 
-    def samplers(self, base_model: BaseModelRow) -> Sequence[str]: ...
+    def samplers(self, base_model: BaseModelRow) -> Sequence[str]:
+        """Return the names of its samplers, the default first."""
+        ...
 
-    def generate(self, run: ImageRun, lease: GpuLease) -> Iterator[PluginEvent]: ...
+    def generate(self, run: ImageRun, lease: GpuLease) -> Iterator[PluginEvent]:
+        """Generate; raise Cancelled soon after ``run.stop.cancel`` is set (within 2 s)."""
+        ...
 
     def check_lora(self, path: Path, base_model: BaseModelRow) -> None:
         """Raise InvalidInput when the file's keys do not fit the base model."""
         ...
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Give memory back. Never called while a lease is held."""
+        ...
 
 
 @runtime_checkable
@@ -164,7 +179,9 @@ class FaceAnalyzer(Protocol):
 
     name: str
 
-    def status(self) -> BackendStatus: ...
+    def status(self) -> BackendStatus:
+        """Tell whether it can run here, without loading anything heavy."""
+        ...
 
     def faces(self, image: Path) -> Sequence[Face]:
         """Return the faces, largest first."""
@@ -181,7 +198,9 @@ class VideoBackend(Protocol):
 
     name: str
 
-    def status(self) -> BackendStatus: ...
+    def status(self) -> BackendStatus:
+        """Tell whether it can run here, without loading anything heavy."""
+        ...
 
 
 Backend = TrainingBackend | ImageBackend | FaceAnalyzer | VideoBackend

@@ -87,7 +87,9 @@ def _load(point: EntryPoint, context: PluginContext, plugins: Plugins) -> None:
             _sort_in(backend, plugins)
     except Exception as error:  # noqa: BLE001 - a third party's plugin may fail in any way; the app must start
         context.log("plugin.failed", plugin=point.name, error=repr(error))
-        plugins.broken.append(BackendStatus(point.name, "plugin", available=False, reason=f"It failed to load: {error}"))
+        plugins.broken.append(
+            BackendStatus(point.name, "plugin", available=False, reason=f"It failed to load: {error}")
+        )
 
 
 def _sort_in(backend: Backend, plugins: Plugins) -> None:

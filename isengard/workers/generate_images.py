@@ -37,11 +37,12 @@ class GenerateImages:
     likeness: Likeness
 
     def __call__(self, job: Job, emit: Callable[[JobEvent], None], stop: Stop) -> Completed:
+        """Generate and keep the pictures; return the ending."""
         request = GenerationRequest.model_validate(job.payload)
         base = self.registry.get(request.base_model)
         backend = self.plugins.image_for(base)
         loras = [self.loras.get(use.id) for use in request.loras]
-        files = [LoraFile(l, self.loras.path(l), u.strength) for l, u in zip(loras, request.loras, strict=True)]
+        files = [LoraFile(a, self.loras.path(a), use.strength) for a, use in zip(loras, request.loras, strict=True)]
         work = self.storage.work(job.id)
         work.mkdir(parents=True, exist_ok=True)
         self.storage.require_space()
@@ -54,7 +55,9 @@ class GenerateImages:
                     made.append(self._keep(job, request, event, loras))
                 emit(with_url(event, job.id) if isinstance(event, Preview) else event)
         if len(made) != request.count:
-            raise BackendOutput(f"{len(made)} of {request.count} pictures came back.", "See the worker log; then retry.")
+            raise BackendOutput(
+                f"{len(made)} of {request.count} pictures came back.", "See the worker log; then retry."
+            )
         scored = [self._score(output, loras) for output in made]
         self.outputs.save(job.id, scored)
         self.storage.remove(work)
@@ -69,7 +72,7 @@ class GenerateImages:
             "settings": settings,
             "job_id": job.id,
             "correlation_id": job.correlation_id,
-            "loras": [{"id": l.id, "version": l.version, "sha256": l.sha256} for l in loras],
+            "loras": [{"id": lora.id, "version": lora.version, "sha256": lora.sha256} for lora in loras],
         }
         size = (event.width, event.height)
         with self.storage.writing(target) as partial:
@@ -83,7 +86,7 @@ class GenerateImages:
             seed=event.seed,
             width=event.width,
             height=event.height,
-            character_id=request.character_id or next((l.character_id for l in loras), None),
+            character_id=request.character_id or next((lora.character_id for lora in loras), None),
             prompt=request.prompt,
             settings=settings,
             correlation_id=job.correlation_id,

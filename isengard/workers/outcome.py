@@ -21,9 +21,7 @@ def describe(error: BaseException, correlation_id: str) -> JobError:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         error = DiskFull("The volume is full.", "Delete pictures, LoRAs or the cache folder, then retry the job.")
     if isinstance(error, IsengardError):
-        return JobError(
-            message=error.message, hint=error.hint, type=type(error).__name__, retryable=error.retryable
-        )
+        return JobError(message=error.message, hint=error.hint, type=type(error).__name__, retryable=error.retryable)
     log.error("job.broke", exc_info=error)
     return JobError(
         message="Something went wrong inside Isengard.",

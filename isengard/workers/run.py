@@ -6,17 +6,21 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import structlog
+
 from isengard.domain.event import JobEvent, Metric, Progress
 from isengard.domain.job import Job
 from isengard.domain.lease import Stop
+from isengard.errors import QueueUnavailable
 from isengard.infra.queue import Queue
 
 MIN_SECONDS_BETWEEN_RECORDS = 0.05  # a person sees no more than 20 changes a second
+log = structlog.get_logger("workers.run")
 
 
 @dataclass
 class Run:
-    """The running attempt. Progress is thinned out; every other event is recorded at once."""
+    """The running attempt. Progress is thinned out, and lost while Redis is; every other event must be recorded."""
 
     queue: Queue
     job: Job
@@ -35,6 +39,11 @@ class Run:
             if now - self._last < MIN_SECONDS_BETWEEN_RECORDS and not last_step:
                 return
             self._last = now
+            try:
+                self.advance(event)
+            except QueueUnavailable as error:  # the next one tells the same; hours of training must not end for it
+                log.warning("progress.untold", error=str(error.__cause__))
+            return
         self.advance(event)
 
     def advance(self, event: JobEvent, *, ack: bool = False) -> Job:
@@ -42,6 +51,11 @@ class Run:
         with self._guard:
             self.job = self.queue.advance(self.job, event, ack=self.entry if ack else "")
             return self.job
+
+    def hand_back(self) -> None:
+        """Ask the backend to end because Isengard stops; the job goes back to the queue."""
+        self.handed_back = True
+        self.stop.cancel.set()
 
     def heed(self, job: Job) -> None:
         """Pass a person's wish on to the backend."""

@@ -12,7 +12,6 @@ from pathlib import Path
 import structlog
 
 from isengard.domain.base import new_id
-from isengard.domain.base_model import BaseModelRow
 from isengard.domain.character import Character
 from isengard.domain.event import Completed, JobEvent, Metric, Preview, Waiting, Weights
 from isengard.domain.job import Job
@@ -42,6 +41,7 @@ class TrainLora:
     arbiter: Arbiter
 
     def __call__(self, job: Job, emit: Callable[[JobEvent], None], stop: Stop) -> Completed:
+        """Train and add the new version to the library; return the ending."""
         request = TrainingRequest.model_validate(job.payload)
         done = self.loras.of_job(job.id)
         if done:  # an earlier attempt got as far as the library
@@ -57,6 +57,7 @@ class TrainLora:
             correlation_id=job.correlation_id,
             request=request,
             base_model=base,
+            base_model_sha256=self.registry.weights_sha256(base),
             trigger_word=character.trigger_word,
             dataset=items,
             dataset_hash=digest,
@@ -69,9 +70,7 @@ class TrainLora:
         self._tidy(work)
         return self._completed(lora)
 
-    def _train(
-        self, backend: TrainingBackend, run: TrainingRun, job: Job, emit: Callable[[JobEvent], None]
-    ) -> Weights:
+    def _train(self, backend: TrainingBackend, run: TrainingRun, job: Job, emit: Callable[[JobEvent], None]) -> Weights:
         needs = backend.needs(run.request, run.base_model)
         weights: Weights | None = None
         with (
@@ -114,7 +113,7 @@ class TrainLora:
             version="",
             trigger_word=run.trigger_word,
             base_model=run.base_model.id,
-            base_model_sha256=self.registry.weights_sha256(run.base_model),
+            base_model_sha256=run.base_model_sha256,
             rank=config.lora_rank or 0,
             alpha=config.lora_alpha or 0,
             steps=weights.step,

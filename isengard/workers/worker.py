@@ -47,6 +47,7 @@ class Workers:
         self._carer = threading.Thread(target=self._care, name="worker-care", daemon=True)
 
     def start(self) -> None:
+        """Begin to take jobs."""
         self._end_listening = self._hub.listen(self._heed)
         for thread in [*self._threads, self._carer]:
             thread.start()
@@ -60,8 +61,7 @@ class Workers:
         """Hand the running jobs back to the queue and end."""
         self._stopping.set()
         for run in list(self._runs.values()):
-            run.handed_back = True
-            run.stop.cancel.set()
+            run.hand_back()
         deadline = time.monotonic() + timeout
         for thread in [*self._threads, self._carer]:
             thread.join(max(0.1, deadline - time.monotonic()))
@@ -71,8 +71,12 @@ class Workers:
 
     def _work(self, consumer: str) -> None:
         took_over = 0.0
+        prepared = False
         while not self._stopping.is_set():
             try:
+                if not prepared:
+                    self._queue.prepare()
+                    prepared = True
                 found = None
                 if time.monotonic() - took_over > TAKE_OVER_SECONDS:
                     took_over = time.monotonic()
@@ -85,6 +89,7 @@ class Workers:
                 self._stopping.wait(1)
             except Exception:
                 log.exception("worker.broke", consumer=consumer)
+                prepared = False  # a server that lost its files lost the consumer groups too
                 self._stopping.wait(1)
         self._leave(consumer)
 
@@ -106,6 +111,8 @@ class Workers:
                 return
             run = Run(self._queue, claimed, entry, consumer)
             self._runs[job.id] = run
+            if self._stopping.is_set():  # claimed while stop() went through the runs
+                run.hand_back()
             try:
                 self._run(run)
             finally:
@@ -148,7 +155,7 @@ class Workers:
             return after_error(run.job, error)
 
     def _alert(self, event: JobEvent, job: Job) -> None:
-        if is_alert(event):
+        if is_alert(event) and job.status == "failed":  # not one that a person cancelled meanwhile
             self._queue.bury(job)
             log.error("job.dead_lettered", error=job.error.message if job.error else "", failures=job.failures)
 

@@ -22,30 +22,33 @@ class LoraShelf:
         self._storage = storage
 
     def all(self, character_id: str | None = None) -> list[Lora]:
-        """All LoRAs, newest first."""
+        """Return all LoRAs, newest first."""
         pattern = "v*.json"
         if character_id:
             records = self._storage.loras(character_id).glob(pattern)
         else:
             records = self._storage.loras().glob(f"*/{pattern}")
-        found = [_read(path) for path in records if path.with_suffix(".safetensors").exists()]
-        return sorted(found, key=lambda lora: lora.id, reverse=True)
+        found = (_read(path) for path in records if path.with_suffix(".safetensors").exists())
+        return sorted((lora for lora in found if lora), key=lambda lora: lora.id, reverse=True)
 
     def list(self, character_id: str | None, cursor: str | None, limit: int) -> Page[Lora]:
+        """Return a page, newest first."""
         by_id = {lora.id: lora for lora in self.all(character_id)}
         return page(list(by_id), cursor, limit, by_id.get)
 
     def get(self, lora_id: str) -> Lora:
+        """Return one; raise NotFound."""
         for lora in self.all():
             if lora.id == lora_id:
                 return lora
         raise NotFound("There is no such LoRA.", "It may have been deleted; reload the page.")
 
     def newest(self, character_id: str) -> Lora | None:
+        """Return a character's newest LoRA, or None."""
         return next(iter(self.all(character_id)), None)
 
     def of_job(self, job_id: str) -> Lora | None:
-        """The LoRA that a job made, if it got so far before a crash."""
+        """Return the LoRA that a job made, if it got so far before a crash."""
         return next((lora for lora in self.all() if lora.job_id == job_id), None)
 
     def add(self, weights: Path, lora: Lora) -> Lora:
@@ -53,26 +56,36 @@ class LoraShelf:
         folder = self._storage.loras(lora.character_id)
         folder.mkdir(parents=True, exist_ok=True)
         version, target = _reserve(folder)
-        with self._storage.writing(target) as partial:
-            digest = _copy(weights, partial)
+        try:
+            with self._storage.writing(target) as partial:
+                digest = _copy(weights, partial)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
         stored = lora.model_copy(update={"version": version, "sha256": digest, "bytes": target.stat().st_size})
         self.save(stored)
         self._storage.write_json(folder / "training_config.json", stored.config | {"version": version})
         return stored
 
     def save(self, lora: Lora) -> None:
+        """Write the lineage, whole or not at all."""
         self._storage.write_json(self.path(lora).with_suffix(".json"), lora.model_dump(mode="json"))
 
     def path(self, lora: Lora) -> Path:
+        """Return where the weights lie."""
         return self._storage.loras(lora.character_id) / f"{lora.version}.safetensors"
 
     def delete(self, lora: Lora) -> None:
+        """Delete the record, then the weights."""
         self.path(lora).with_suffix(".json").unlink(missing_ok=True)
         self.path(lora).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Lora:
-    return Lora.model_validate(json.loads(path.read_text(encoding="utf-8")))
+def _read(path: Path) -> Lora | None:
+    try:
+        return Lora.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:  # deleted since it was listed
+        return None
 
 
 def _reserve(folder: Path) -> tuple[str, Path]:

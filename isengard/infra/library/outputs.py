@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from isengard.domain.output import Output
@@ -20,10 +21,12 @@ class OutputShelf:
         self._storage = storage
 
     def save(self, job_id: str, outputs: list[Output]) -> None:
+        """Write the record of a job's pictures, whole or not at all."""
         rows = [output.model_dump(mode="json") for output in outputs]
         self._storage.write_json(self._storage.outputs(job_id) / "outputs.json", {"version": 1, "outputs": rows})
 
     def of_job(self, job_id: str) -> list[Output]:
+        """Return a job's pictures, in order; none when it has made none yet."""
         try:
             record = json.loads((self._storage.outputs(job_id) / "outputs.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -31,6 +34,7 @@ class OutputShelf:
         return [Output.model_validate(row) for row in record["outputs"]]
 
     def get(self, output_id: str) -> Output:
+        """Return one; raise NotFound."""
         job_id = output_id.rpartition(".")[0]
         for output in self.of_job(job_id) if job_id else []:
             if output.id == output_id:
@@ -38,7 +42,7 @@ class OutputShelf:
         raise NotFound("There is no such picture.", "It may have been deleted; reload the page.")
 
     def list(self, character_id: str | None, cursor: str | None, limit: int) -> Page[Output]:
-        """A page of pictures; ``cursor`` is the id of the last one seen. ``total`` counts jobs' folders' pictures."""
+        """Return a page; ``cursor`` is the id of the last picture seen, ``total`` counts those of all characters."""
         if not 1 <= limit <= MAX_LIMIT:
             raise InvalidInput(f"limit is {limit}.", f"Use 1 to {MAX_LIMIT}.")
         jobs = sorted((p.name for p in self._storage.outputs().glob("gen-*") if p.is_dir()), reverse=True)
@@ -53,22 +57,26 @@ class OutputShelf:
         chosen = items[:limit]
         return Page(items=tuple(chosen), next=chosen[-1].id if len(items) > limit else None, total=self._count(jobs))
 
-    def _count(self, jobs: list[str]) -> int:
+    def _count(self, jobs: Sequence[str]) -> int:
         return sum(1 for job_id in jobs for p in self._storage.outputs(job_id).iterdir() if p.suffix == ".png")
 
     def path(self, output: Output) -> Path:
+        """Return where the picture lies."""
         return self._storage.resolve(output.path)
 
     def thumb(self, output: Output) -> Path:
+        """Return the thumbnail, made on first need."""
         return thumb_of(self._storage, self.path(output), output.id)
 
     def delete(self, output: Output) -> None:
-        remaining = [o for o in self.of_job(output.job_id) if o.id != output.id]
-        self.save(output.job_id, remaining)
-        self.path(output).unlink(missing_ok=True)
-        self._storage.thumb(output.id).unlink(missing_ok=True)
-        if not remaining:
-            self._storage.remove(self._storage.outputs(output.job_id))
+        """Delete a picture; the last one takes the job's folder with it."""
+        with self._storage.locked(output.job_id):
+            remaining = [o for o in self.of_job(output.job_id) if o.id != output.id]
+            self.save(output.job_id, remaining)
+            self.path(output).unlink(missing_ok=True)
+            self._storage.thumb(output.id).unlink(missing_ok=True)
+            if not remaining:
+                self._storage.remove(self._storage.outputs(output.job_id))
 
 
 def _wanted(output: Output, character_id: str | None, cursor: str | None) -> bool:

@@ -16,7 +16,7 @@ def page(keys: Sequence[str], cursor: str | None, limit: int, load: Callable[[st
     """Return the page after ``cursor`` (the last key seen) of keys already in display order."""
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit is {limit}.", f"Use 1 to {MAX_LIMIT}.")
-    start = keys.index(cursor) + 1 if cursor in keys else 0  # type: ignore[arg-type]
+    start = keys.index(cursor) + 1 if cursor in keys else 0
     chosen = keys[start : start + limit]
     items = tuple(value for value in map(load, chosen) if value is not None)
     more = start + limit < len(keys)
