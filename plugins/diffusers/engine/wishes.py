@@ -1,0 +1,28 @@
+"""What the app asked for while a run goes on."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+
+class CancelledRun(Exception):
+    """The run ends because the app asked for it."""
+
+
+@dataclass
+class Wishes:
+    """Flags set by the reader thread and looked at between steps."""
+
+    cancel: threading.Event = field(default_factory=threading.Event)
+    keep: threading.Event = field(default_factory=threading.Event)
+
+    def clear(self) -> None:
+        """Forget the wishes of the run before."""
+        self.cancel.clear()
+        self.keep.clear()
+
+    def heed(self) -> None:
+        """Raise CancelledRun when the run was cancelled."""
+        if self.cancel.is_set():
+            raise CancelledRun

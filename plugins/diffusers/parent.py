@@ -1,0 +1,152 @@
+"""The app's side of the engine: starts the child on first need, talks to it, ends it when idle."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from isengard.domain.lease import Stop
+from isengard.errors import (
+    BackendCrashed,
+    BackendOutput,
+    BackendUnavailable,
+    Cancelled,
+    InvalidInput,
+    IsengardError,
+    OutOfMemory,
+    OutOfVram,
+)
+from isengard.plugins.process import Child
+from isengard.plugins.protocols import PluginContext
+
+POLL_SECONDS = 0.1
+CANCEL_GRACE_SECONDS = 1.0
+LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
+_FAILURES: dict[str, type[IsengardError]] = {
+    kind.__name__: kind for kind in (BackendOutput, BackendUnavailable, InvalidInput, OutOfMemory, OutOfVram)
+}
+
+
+class Engine:
+    """One child; one run at a time, the next waits. Thread-safe."""
+
+    def __init__(self, name: str, context: PluginContext) -> None:
+        self.name = name
+        self._context = context
+        self._child: Child | None = None
+        self._turn = threading.Lock()
+        self._used = 0.0
+
+    def run(
+        self, operation: str, arguments: dict[str, Any], stop: Stop, correlation_id: str
+    ) -> Iterator[dict[str, Any]]:
+        """Send an operation, yield what the child reports; raise what it raised, Cancelled, or its death."""
+        self._take_turn(stop)
+        try:
+            child = self._start(correlation_id)
+            child.send({"operation": operation, **arguments})
+            yield from self._reports(child, stop)
+        finally:
+            self._used = time.monotonic()
+            self._turn.release()
+
+    def _take_turn(self, stop: Stop) -> None:
+        while not self._turn.acquire(timeout=POLL_SECONDS):
+            if stop.cancel.is_set():
+                raise Cancelled("Cancelled while it waited for the engine.")
+
+    def _reports(self, child: Child, stop: Stop) -> Iterator[dict[str, Any]]:
+        told_keep = False
+        finished = False
+        try:
+            while True:
+                if stop.cancel.is_set():
+                    raise Cancelled("Cancelled.")
+                if stop.keep.is_set() and not told_keep:
+                    told_keep = True
+                    child.send({"operation": "keep"})
+                message = child.receive(POLL_SECONDS)
+                if message is None:
+                    continue
+                if "failure" in message:
+                    finished = True
+                    raise _failure(message["failure"])
+                if message.get("done"):
+                    finished = True
+                    return
+                yield message
+        finally:
+            if not finished:
+                self._quieten(child)
+
+    def _quieten(self, child: Child) -> None:
+        """Make a child whose run was given up fit for the next one, or end it."""
+        try:
+            child.send({"operation": "cancel"})
+            deadline = time.monotonic() + CANCEL_GRACE_SECONDS
+            while time.monotonic() < deadline:
+                message = child.receive(POLL_SECONDS)
+                if message and ("failure" in message or message.get("done")):
+                    return
+        except IsengardError as error:
+            self._context.log("engine.lost", engine=self.name, error=str(error))
+        child.kill()
+        self._child = None
+
+    def _start(self, correlation_id: str) -> Child:
+        log = self._context.log
+
+        def on_line(text: str) -> None:
+            log("engine.said", engine=self.name, text=text, correlation_id=correlation_id)
+
+        if self._child is not None and self._child.alive:
+            self._child.on_line = on_line
+            return self._child
+        command = [sys.executable, "-m", "plugins.diffusers.engine"]
+        quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
+        # Two engines on the same cores: threads that spin while they wait would slow each other down manyfold.
+        polite = {"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"}
+        self._child = Child(command, self._context.project_root, {**quiet, **polite}, on_line)
+        log("engine.started", engine=self.name, pid=self._child.pid)
+        threading.Thread(target=self._end_when_idle, args=(self._child,), daemon=True).start()
+        return self._child
+
+    def _end_when_idle(self, child: Child) -> None:
+        while child.alive:
+            time.sleep(1.0)
+            idle = time.monotonic() - self._used
+            if self._used and idle > self._context.engine_idle_seconds and self.release():
+                return
+
+    def release(self) -> bool:
+        """End the child unless it is at work; its memory goes back to the system."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._child is not None:
+                self._child.terminate()
+                self._context.log("engine.ended", engine=self.name)
+                self._child = None
+        finally:
+            self._turn.release()
+        return True
+
+
+def missing_libraries() -> list[str]:
+    """Names of the engine's libraries that are not installed; imports none of them."""
+    return [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what decides the result."""
+    return {name: importlib.metadata.version(name) for name in ("torch", "diffusers", "peft")}
+
+
+def _failure(told: dict[str, str]) -> IsengardError:
+    kind = _FAILURES.get(told["type"], BackendCrashed)
+    return kind(told["message"], told["hint"])
