@@ -1,0 +1,68 @@
+"""Listening: the port, the announcement, the public link, and a stop that does not wait for open event streams."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from isengard.config import Settings
+from isengard.errors import Conflict, InvalidInput
+
+STOP_SECONDS = 2
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def run(
+    web: FastAPI, settings: Settings, tell: Callable[[str], None], share: Callable[[int], str] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; ``share`` opens a public link to a port. Raise Conflict when the port is taken."""
+    if share and not settings.password:
+        raise InvalidInput(
+            "--share without a password would show your pictures to everybody.",
+            "Set ISENGARD_PASSWORD to a password of your own and start again.",
+        )
+    listener = _listen(settings.host, settings.port)
+    port = listener.getsockname()[1]
+
+    def ready() -> None:
+        host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+        tell(f"Isengard is on http://{host}:{port}")
+        if share:
+            threading.Thread(target=lambda: tell(share(port)), daemon=True).start()
+
+    config = uvicorn.Config(
+        web, log_config=None, access_log=False, timeout_graceful_shutdown=STOP_SECONDS, server_header=False
+    )
+    server = _Server(config, ready)
+    server.run(sockets=[listener])
+    listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise Conflict(
+            f"Port {port} of {host} cannot be used: {error.strerror}.",
+            f"Another program, perhaps another Isengard, may have it. Try --port {port + 1 if port else 7860}.",
+        ) from error
+    return listener
