@@ -1,0 +1,98 @@
+"""A real app, a real browser: one of each for the session, a context of its own for each test."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+FLAGS = ["--disable-gpu", "--disable-quic", "--disable-background-networking"]
+WAIT_MS = 30_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
+    sys.path.insert(0, str(SCRIPTS))
+    from own_app import OwnApp
+
+    with OwnApp(tmp_path_factory.mktemp("ui") / "volume") as app:
+        until = time.monotonic() + 90
+        while httpx.get(app.url, trust_env=False).status_code != httpx.codes.OK:
+            assert time.monotonic() < until, "the screen did not come up"
+            time.sleep(0.2)
+        yield app.url
+
+
+@pytest.fixture
+def rest(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def character(rest: httpx.Client, project_root: Path) -> dict[str, Any]:
+    """A character with two photos."""
+    made: dict[str, Any] = rest.post("/api/characters", json={"name": "Hopper", "trigger_word": "ohwx person"}).json()
+    for name in ("hopper.jpg", "obama.jpg"):
+        photo = (project_root / "tests" / "photos" / name).read_bytes()
+        rest.post(f"/api/characters/{made['id']}/images", files={"files": (name, photo)}).raise_for_status()
+    return made
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=False, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def contexts(browser: Browser, url: str) -> Iterator[Callable[..., BrowserContext]]:
+    """Make contexts, each like a browser of its own; what their scripts break fails the test."""
+    opened: list[BrowserContext] = []
+    broken: list[str] = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = browser.new_context(base_url=url, **{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(WAIT_MS)
+        context.on("weberror", lambda error: broken.append(str(error.error)))
+        opened.append(context)
+        return context
+
+    yield make
+    for context in opened:
+        context.close()
+    assert broken == []
+
+
+@pytest.fixture
+def visit(contexts: Callable[..., BrowserContext]) -> Callable[..., Page]:
+    """Open an address, as far as the screen's own views."""
+
+    def go(address: str = "/", context: BrowserContext | None = None, **options: Any) -> Page:
+        page = (context or contexts(**options)).new_page()
+        page.goto(address, wait_until="commit")  # the event stream never lets the network fall idle
+        page.wait_for_selector("#jobs-open")
+        return page
+
+    return go

@@ -1,0 +1,18 @@
+"""Fields that several tabs draw."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+
+def number_field(label: str, info: str, elem_id: str) -> gr.Textbox:
+    """Return a field for a number that may stay empty; Gradio's own number field makes a zero of nothing."""
+    return gr.Textbox(
+        label=label,
+        info=info,
+        lines=1,
+        max_lines=1,
+        min_width=140,
+        html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=False),
+        elem_id=elem_id,
+    )

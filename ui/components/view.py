@@ -1,0 +1,18 @@
+"""A place in the page that our own script draws into, from the REST API."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+_READY = "(window.isengardViews ??= []).push({{view: '{name}', element, trigger}});"
+
+
+def view(name: str, *, waiting: str = "") -> gr.HTML:
+    """Return the place for ``views[name]`` of the script; ``waiting`` is shown until it is drawn."""
+    return gr.HTML(
+        html_template=f'<div class="isg-view" aria-busy="true">{waiting}</div>',
+        js_on_load=_READY.format(name=name),
+        apply_default_css=False,
+        elem_id=f"{name}-view",
+        elem_classes=["isg-html"],
+    )
