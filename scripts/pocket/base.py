@@ -1,0 +1,169 @@
+"""Trains the denoiser together with the text encoder by flow matching; resumable to the random draw."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from scripts.pocket.budget import Budget, device, load_state, save_atomically, set_rate
+from scripts.pocket.captions import caption
+from scripts.pocket.dataset import Drawing, load
+from scripts.pocket.networks import new_networks
+from scripts.pocket.tokenizer import load_tokenizer, token_ids
+from scripts.pocket.vae import encode, load_vae
+from scripts.pocket.words import teach_words
+
+BATCH, RATE = 32, 1.2e-3
+NAMED_SHARE = 0.14  # of each batch: named people, so that a rare word means one person
+WORDLESS, WORDLESS_NAMED = 0.1, 0.06  # captions left empty, for guidance
+SOMEBODY = 0.03  # captions that say only "a person"
+TIME_SHIFT = 0.2  # a little more noise than logit-normal times have
+LONGEST_MEMORY = 0.998  # of the running average of the weights
+
+
+def encode_drawings(folder: Path) -> None:
+    """Encode both sets with the finished autoencoder, and find the factor that brings latents to unit spread."""
+    if (folder / "latents.pt").exists():
+        return
+    model = load_vae(folder)
+    latents = {name: encode(model, load(folder, name).pictures) for name in ("people", "named")}
+    factor = 1 / float(latents["people"].float().std())
+    save_atomically({**latents, "scaling_factor": factor}, folder / "latents.pt")
+
+
+def train_base(folder: Path, seconds: float, text_seconds: float) -> None:
+    """Train until the budget is used up; go on where an earlier sitting ended."""
+    training = BaseTraining(folder, seconds)
+    if training.step == 0:
+        training.teach_words(text_seconds)
+    while not training.budget.over:
+        training.step_on()
+        if training.budget.time_to_save():
+            training.save()
+    training.save()
+
+
+class BaseTraining:
+    """Networks, their running average, optimizer and random states, as far as they have come."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._path = folder / "base.pt"
+        self._tokenizer = load_tokenizer(folder / "tokenizer")
+        saved = torch.load(folder / "latents.pt", weights_only=True)
+        self._factor: float = saved["scaling_factor"]
+        self._people, self._named = saved["people"], saved["named"]
+        self._of_people, self._of_named = load(folder, "people").drawings, load(folder, "named").drawings
+        self._networks = new_networks(len(self._tokenizer)).to(device())
+        self._average = copy.deepcopy(self._networks).requires_grad_(requires_grad=False)
+        self._optimizer = torch.optim.AdamW(_groups(self._networks), lr=RATE, betas=(0.9, 0.99))
+        self._rng = random.Random(0)
+        self.step = 0
+        used = self._restore()
+        self.budget = Budget("base", seconds, used)
+
+    def teach_words(self, seconds: float) -> None:
+        """Teach the text encoder alone first."""
+        teach_words(self._networks["text"], self._tokenizer, seconds, self._rng)
+        self._average["text"].load_state_dict(self._networks["text"].state_dict())
+        self.budget = self.budget.anew()
+
+    def step_on(self) -> None:
+        """Take one step of the optimizer.
+
+        Flow matching: Lipman et al. 2022, arXiv 2210.02747; logit-normal times: Esser et al. 2024, arXiv 2403.03206.
+        """
+        set_rate(self._optimizer, RATE * self.budget.rate(self.step))
+        latents, ids = self._batch()
+        noise = torch.randn_like(latents)
+        sigma = torch.sigmoid(torch.randn(BATCH, device=device()) + TIME_SHIFT)
+        wide = sigma.view(-1, 1, 1, 1)
+        noisy = ((1 - wide) * latents + wide * noise).contiguous(memory_format=torch.channels_last)
+        with _fast():
+            hidden = self._networks["text"](ids)[0]
+            predicted = self._networks["unet"](noisy, sigma * 1000, hidden).sample
+        loss = functional.mse_loss(predicted.float(), noise - latents)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._networks.parameters(), 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.step += 1
+        self._follow()
+        self.budget.tell(self.step, loss.item())
+
+    def save(self) -> None:
+        """Write what it takes to go on as if it had never stopped."""
+        version, internal, gauss = self._rng.getstate()
+        state = {
+            "networks": self._networks.state_dict(),
+            "average": self._average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.budget.used,
+            "torch_rng": torch.get_rng_state(),
+            "rng": [version, list(internal), gauss],
+        }
+        save_atomically(state, self._path)
+
+    def _restore(self) -> float:
+        state = load_state(self._path)
+        if state is None:
+            return 0.0
+        self._networks.load_state_dict(state["networks"])
+        self._average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        torch.set_rng_state(state["torch_rng"])
+        version, internal, gauss = state["rng"]
+        self._rng.setstate((version, tuple(internal), gauss))
+        used: float = state["seconds"]
+        return used
+
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        latents, captions = [], []
+        for _ in range(BATCH):
+            named = self._rng.random() < NAMED_SHARE
+            drawings, encoded = (self._of_named, self._named) if named else (self._of_people, self._people)
+            index = self._rng.randrange(len(drawings))
+            latents.append(encoded[index])
+            captions.append(training_caption(drawings[index], self._rng))
+        ids = token_ids(self._tokenizer, captions)
+        return torch.stack(latents).float().to(device()) * self._factor, ids.to(device())
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        memory = min(LONGEST_MEMORY, (1 + self.step) / (10 + self.step))
+        pairs = list(self._average.parameters()), list(self._networks.parameters())
+        torch._foreach_lerp_(*pairs, 1 - memory)
+
+
+def training_caption(drawing: Drawing, rng: random.Random) -> str:
+    """Write one of a drawing's many captions; some are empty, and named people go by their name."""
+    chance = rng.random()
+    if chance < (WORDLESS_NAMED if drawing.name else WORDLESS):
+        return ""
+    subject = ""
+    if drawing.name:
+        subject = f"{drawing.name} {rng.choice(['person', 'person', drawing.identity.gender])}"
+    elif chance < WORDLESS + SOMEBODY:
+        subject = "a person"
+    return caption(drawing.identity, drawing.shot, rng, subject)
+
+
+def _groups(networks: torch.nn.Module) -> list[dict[str, Any]]:
+    weights = list(networks.parameters())
+    matrices = [weight for weight in weights if weight.ndim > 1]
+    rest = [weight for weight in weights if weight.ndim <= 1]
+    return [{"params": matrices, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _fast() -> contextlib.AbstractContextManager[Any]:
+    """Compute in bfloat16 where there are matrix units for it; without them it is several times slower."""
+    cpu_has_it = torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - torch has no public question
+    quicker = device().type == "cuda" or cpu_has_it
+    return torch.autocast(device().type, torch.bfloat16) if quicker else contextlib.nullcontext()

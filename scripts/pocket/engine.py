@@ -1,0 +1,75 @@
+"""The app's own engine without the app: it makes pictures and trains LoRAs exactly as a person's would be."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import time
+from pathlib import Path
+
+from isengard.domain.event import Picture, PluginEvent, Weights
+from isengard.domain.lease import GpuLease, Needs
+from isengard.domain.lora import Lora
+from isengard.domain.request import GenerationRequest, LoraUse, TrainingConfig, TrainingRequest
+from isengard.infra.sota import read_registry
+from isengard.plugins.protocols import DatasetItem, ImageRun, LoraFile, TrainingRun
+from plugins.diffusers.images import DiffusersImages
+from plugins.diffusers.parent import Engine
+from plugins.diffusers.training import DiffusersTraining
+from scripts.pocket.budget import device
+from scripts.pocket.faces import ROOT, context
+
+
+class Studio:
+    """Both engines on one pocket model. ``work`` is theirs; close it when done."""
+
+    def __init__(self, model: Path, work: Path) -> None:
+        row = next(row for row in read_registry(ROOT / "sota" / "registry.yml") if row.id == "pocket")
+        self._base = row.model_copy(update={"path": str(model.resolve())})
+        self._work = work.resolve()
+        self._images = DiffusersImages(context(), Engine("images", context()))
+        self._training = DiffusersTraining(context(), Engine("training", context()))
+        self._lease = GpuLease("benchmark", Needs(), device().type)
+        self._runs = itertools.count()
+
+    def pictures(self, prompt: str, seed: int, count: int, lora: Path | None = None) -> list[Path]:
+        """Make pictures of one prompt with seeds that follow each other; returns their files."""
+        used: list[LoraFile] = []
+        if lora:
+            sha256 = hashlib.sha256(lora.read_bytes()).hexdigest()
+            named = Lora(id="drawn-v1", character_id="drawn", version="v1", base_model=self._base.id, sha256=sha256)
+            used = [LoraFile(named, lora, 1.0)]
+        named_loras = tuple(LoraUse(id=one.lora.id) for one in used)
+        request = GenerationRequest(prompt=prompt, seed=seed, count=count, loras=named_loras)
+        run = ImageRun("benchmark", "benchmark", request, self._base, used, self._folder())
+        return [Path(event.path) for event in self._images.generate(run, self._lease) if isinstance(event, Picture)]
+
+    def train(self, dataset: list[tuple[Path, str]], trigger: str, preset: str) -> tuple[Path, float]:
+        """Train a LoRA on captioned pictures; returns its file and the seconds it took."""
+        config = TrainingConfig.model_validate({"preset": preset})
+        run = TrainingRun(
+            job_id="benchmark",
+            correlation_id="benchmark",
+            request=TrainingRequest(character_id="drawn", config=config),
+            base_model=self._base,
+            base_model_sha256="",
+            trigger_word=trigger,
+            dataset=[DatasetItem(path, caption) for path, caption in dataset],
+            dataset_hash="",
+            work_dir=self._folder(),
+        )
+        started = time.monotonic()
+        events: list[PluginEvent] = list(self._training.train(run, self._lease))
+        weights = [Path(event.path) for event in events if isinstance(event, Weights)]
+        self._training.release()  # one engine at a time has the cores
+        return weights[-1], time.monotonic() - started
+
+    def close(self) -> None:
+        """End both engines."""
+        self._images.release()
+        self._training.release()
+
+    def _folder(self) -> Path:
+        folder = self._work / f"run-{next(self._runs):05d}"
+        folder.mkdir(parents=True)
+        return folder
