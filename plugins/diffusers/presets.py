@@ -13,6 +13,7 @@ from isengard.errors import BackendUnavailable
 
 SAMPLES_PER_RUN = 4
 CHECKPOINTS_PER_RUN = 4
+FEWEST_STEPS_BETWEEN = 20  # closer together, samples would take longer than the training
 
 
 def presets(project_root: Path, base: BaseModelRow) -> dict[str, dict[str, Any]]:
@@ -37,7 +38,7 @@ def filled(request: TrainingRequest, base: BaseModelRow, preset: dict[str, Any])
         "lora_alpha": config.lora_alpha or preset["alpha"] * rank / preset["rank"],
         "batch_size": config.batch_size or preset["batch_size"],
         "resolution": config.resolution or base.resolution,
-        "save_every": config.save_every or max(1, steps // CHECKPOINTS_PER_RUN),
-        "sample_every": config.sample_every or max(1, steps // SAMPLES_PER_RUN),
+        "save_every": config.save_every or max(FEWEST_STEPS_BETWEEN, steps // CHECKPOINTS_PER_RUN),
+        "sample_every": config.sample_every or max(FEWEST_STEPS_BETWEEN, steps // SAMPLES_PER_RUN),
     }
     return request.model_copy(update={"config": TrainingConfig.model_validate(config.model_dump() | changes)})

@@ -16,14 +16,7 @@ from own_app import ROOT
 
 from isengard.domain.lease import Stop
 from isengard.plugins.protocols import PluginContext
-
-SAME = {  # as plugins/diffusers/parent.py starts the app's own: anything else would compare two engines
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TOKENIZERS_PARALLELISM": "false",
-    "OMP_WAIT_POLICY": "passive",
-    "PYTHONUNBUFFERED": "1",
-}
+from plugins.diffusers.parent import ENVIRONMENT
 
 
 class Direct:
@@ -33,7 +26,7 @@ class Direct:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "plugins.diffusers.engine"],
             cwd=ROOT,
-            env=os.environ | SAME,
+            env=os.environ | ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,3 +1,5 @@
+"""The drawings of the pocket world: deterministic, one person each, of the size asked for."""
+
 from __future__ import annotations
 
 import random

@@ -1,3 +1,5 @@
+"""The sample character and the held-out drawings: what ships is what the app takes."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The world the pocket model knows: identities, shots and their captions."""
+
 from __future__ import annotations
 
 import random
