@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import copy
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import UNet2DConditionModel
 from torch.nn import functional
+from transformers import CLIPTextModel
 
 from scripts.pocket.budget import Budget, device, load_state, save_atomically, set_rate
 from scripts.pocket.captions import caption
 from scripts.pocket.dataset import Drawing, load
 from scripts.pocket.networks import new_networks
 from scripts.pocket.tokenizer import load_tokenizer, token_ids
-from scripts.pocket.vae import encode, load_vae
+from scripts.pocket.vae import UNSCALED, encode, load_vae
 from scripts.pocket.words import teach_words
 
 BATCH, RATE = 32, 1.2e-3
+RATE_AGAIN = 8e-4  # when going on from finished weights
 NAMED_SHARE = 0.14  # of each batch: named people, so that a rare word means one person
 WORDLESS, WORDLESS_NAMED = 0.1, 0.06  # captions left empty, for guidance
 SOMEBODY = 0.03  # captions that say only "a person"
@@ -28,25 +32,41 @@ LONGEST_MEMORY = 0.998  # of the running average of the weights
 
 
 def encode_drawings(folder: Path) -> None:
-    """Encode both sets with the finished autoencoder, and find the factor that brings latents to unit spread."""
+    """Encode both sets with the finished autoencoder, and find the factor that brings latents to unit spread.
+
+    An autoencoder that was shipped keeps the factor it was shipped with.
+    """
     if (folder / "latents.pt").exists():
         return
     model = load_vae(folder)
     latents = {name: encode(model, load(folder, name).pictures) for name in ("people", "named")}
-    factor = 1 / float(latents["people"].float().std())
+    shipped: float = model.config.scaling_factor
+    factor = shipped if shipped != UNSCALED else 1 / float(latents["people"].float().std())
     save_atomically({**latents, "scaling_factor": factor}, folder / "latents.pt")
 
 
 def train_base(folder: Path, seconds: float, text_seconds: float) -> None:
     """Train until the budget is used up; go on where an earlier sitting ended."""
     training = BaseTraining(folder, seconds)
-    if training.step == 0:
+    if training.untaught:
         training.teach_words(text_seconds)
     while not training.budget.over:
         training.step_on()
         if training.budget.time_to_save():
             training.save()
     training.save()
+
+
+def start_from(shipped: Path, folder: Path) -> None:
+    """Begin a work folder with the weights of a finished model; its optimizer was not shipped and starts anew."""
+    if (folder / "base.pt").exists():
+        return
+    for part in ("tokenizer", "vae"):
+        shutil.copytree(shipped / part, folder / part, dirs_exist_ok=True)
+    text = CLIPTextModel.from_pretrained(str(shipped / "text_encoder"), dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(str(shipped / "unet"), torch_dtype=torch.float32)
+    networks = torch.nn.ModuleDict({"text": text, "unet": unet}).state_dict()
+    save_atomically({"networks": networks, "average": networks}, folder / "base.pt")
 
 
 class BaseTraining:
@@ -63,7 +83,9 @@ class BaseTraining:
         self._average = copy.deepcopy(self._networks).requires_grad_(requires_grad=False)
         self._optimizer = torch.optim.AdamW(_groups(self._networks), lr=RATE, betas=(0.9, 0.99))
         self._rng = random.Random(0)
+        self._rate = RATE
         self.step = 0
+        self.untaught = True
         used = self._restore()
         self.budget = Budget("base", seconds, used)
 
@@ -78,7 +100,7 @@ class BaseTraining:
 
         Flow matching: Lipman et al. 2022, arXiv 2210.02747; logit-normal times: Esser et al. 2024, arXiv 2403.03206.
         """
-        set_rate(self._optimizer, RATE * self.budget.rate(self.step))
+        set_rate(self._optimizer, self._rate * self.budget.rate(self.step))
         latents, ids = self._batch()
         noise = torch.randn_like(latents)
         sigma = torch.sigmoid(torch.randn(BATCH, device=device()) + TIME_SHIFT)
@@ -104,6 +126,7 @@ class BaseTraining:
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "step": self.step,
+            "rate": self._rate,
             "seconds": self.budget.used,
             "torch_rng": torch.get_rng_state(),
             "rng": [version, list(internal), gauss],
@@ -114,10 +137,14 @@ class BaseTraining:
         state = load_state(self._path)
         if state is None:
             return 0.0
+        self.untaught = False
         self._networks.load_state_dict(state["networks"])
         self._average.load_state_dict(state["average"])
+        if "optimizer" not in state:
+            self._rate = RATE_AGAIN
+            return 0.0
         self._optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self._rate = state["step"], state["rate"]
         torch.set_rng_state(state["torch_rng"])
         version, internal, gauss = state["rng"]
         self._rng.setstate((version, tuple(internal), gauss))

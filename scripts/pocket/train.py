@@ -2,6 +2,7 @@
 
 scripts/train_pocket                              on two cores, some hours
 scripts/train_pocket --base-seconds 40000         train the same model longer
+scripts/train_pocket --go-on --base-seconds 4000  train the shipped weights further
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from scripts.pocket.base import encode_drawings, train_base
+from scripts.pocket.base import encode_drawings, start_from, train_base
 from scripts.pocket.dataset import draw_named, draw_people, load
 from scripts.pocket.export import export
 from scripts.pocket.faces import ROOT
@@ -25,11 +26,15 @@ def main() -> None:
     draw_people(work, given.drawings)
     draw_named(work)
     people = load(work, "people")
+    if given.go_on:
+        start_from(given.out, work)
+        encode_drawings(work)
     make_tokenizer(work / "tokenizer", people.drawings)
     if not (work / "latents.pt").exists():  # from here on the encoder must stay as it is
         train_vae(work, people.pictures, given.vae_seconds, decoder_only=False)
     encode_drawings(work)
-    train_vae(work, people.pictures, given.decoder_seconds, decoder_only=True)
+    if not given.go_on:
+        train_vae(work, people.pictures, given.decoder_seconds, decoder_only=True)
     train_base(work, given.base_seconds, given.text_seconds)
     export(work, given.out)
     print(f"The pocket model is in {given.out}. Measure it: python -m scripts.pocket.benchmark")
@@ -41,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "pocket", help="folder for what is on the way")
     parser.add_argument("--out", type=Path, default=ROOT / "plugins" / "diffusers" / "pocket", help="where it goes")
+    parser.add_argument("--go-on", action="store_true", help="train the weights in --out further")
     parser.add_argument("--drawings", type=int, default=16000, help="people to draw")
     parser.add_argument("--vae-seconds", type=float, default=1800, help="for the autoencoder")
     parser.add_argument("--decoder-seconds", type=float, default=900, help="for its decoder alone")

@@ -16,6 +16,7 @@ from torch.nn import functional
 from scripts.pocket.budget import Budget, device, load_state, save_atomically, set_rate
 
 BATCH, CROP = 16, 64
+UNSCALED = 1.0  # the scaling factor while none was measured
 CHANNELS, WIDTH = 8, 32  # of the latents; of the layers
 RATE, DECODER_RATE = 2e-3, 1e-3
 LATENT_NOISE = 0.06  # teaches the decoder to bear the small errors of the denoiser
@@ -86,7 +87,7 @@ def new_vae() -> Any:
     torch.manual_seed(0)
     layers = {"encoder_block_out_channels": (WIDTH,) * 4, "decoder_block_out_channels": (WIDTH,) * 4}
     blocks = {"num_encoder_blocks": (0, 1, 2, 2), "num_decoder_blocks": (2, 2, 1, 0)}
-    model = AutoencoderTiny(latent_channels=CHANNELS, scaling_factor=1.0, **layers, **blocks)
+    model = AutoencoderTiny(latent_channels=CHANNELS, scaling_factor=UNSCALED, **layers, **blocks)
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
