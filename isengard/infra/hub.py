@@ -28,7 +28,7 @@ class Hub:
     def __init__(self, jobs: Queue) -> None:
         self._channel = jobs.channel
         self._client = connect(jobs.url)
-        self._listeners: set[Listener] = set()
+        self._listeners: dict[Listener, frozenset[str]] = {}
         self._guard = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="event-hub", daemon=True)
@@ -44,14 +44,14 @@ class Hub:
         self._thread.join(3)
         self._client.close()
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with every event from now on; return the function that ends it."""
+    def listen(self, listener: Listener, kinds: frozenset[str] = frozenset()) -> Callable[[], None]:
+        """Call ``listener`` with every event from now on, or those of some kinds; return the function that ends it."""
         with self._guard:
-            self._listeners.add(listener)
+            self._listeners[listener] = kinds
 
         def end() -> None:
             with self._guard:
-                self._listeners.discard(listener)
+                self._listeners.pop(listener, None)
 
         return end
 
@@ -92,14 +92,16 @@ class Hub:
                     self._deliver(message["data"])
 
     def _deliver(self, message: str) -> None:
-        stream_id, _, text = message.partition(" ")
+        stream_id, kind, text = (*message.split(" ", 2), "", "")[:3]
+        with self._guard:
+            listeners = [heard for heard, kinds in self._listeners.items() if not kinds or kind in kinds]
+        if not listeners:
+            return
         try:
             entry = entry_of(stream_id, text)
         except (ValueError, TypeError) as error:  # another version's, or not ours: it must not silence all that follow
             log.warning("hub.event_unreadable", error=str(error))
             return
-        with self._guard:
-            listeners = list(self._listeners)
         for listener in listeners:
             try:
                 listener(entry)

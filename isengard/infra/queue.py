@@ -20,7 +20,7 @@ from isengard.errors import Conflict, Fenced, InvalidInput, NotFound
 from isengard.infra.queue_client import connect, reachable
 from isengard.infra.queue_codec import created_us, due_ms, entry_of, progress_fields, stream_fields
 from isengard.infra.queue_lists import TYPES, JobLists
-from isengard.infra.queue_scripts import PROMOTE, RECORD, SUBMIT
+from isengard.infra.queue_scripts import CLAIM, PROMOTE, RECORD, SUBMIT
 
 GROUP = "workers"
 PROGRESS_MAXLEN = 5000
@@ -41,6 +41,7 @@ class Queue:
         self._lists = JobLists(self._redis, self.key)
         self._submit = self._redis.register_script(SUBMIT)
         self._record = self._redis.register_script(RECORD)
+        self._claim = self._redis.register_script(CLAIM)
         self._promote = self._redis.register_script(PROMOTE)
 
     def key(self, *parts: str) -> str:
@@ -167,7 +168,7 @@ class Queue:
         keys += [old_status, new_status, old_pair, new_pair, self.key("jobs", after.type), self.key("jobs", "delayed")]
         requeue = stream_fields(after) if isinstance(event, Requeued) and after.status == "queued" else []
         args = [after.id, before.seq, after.model_dump_json(), created_us(after), PROGRESS_MAXLEN]
-        args += [PROGRESS_TTL_SECONDS if after.final else "", text, self.channel, GROUP, ack, due_ms(after)]
+        args += [PROGRESS_TTL_SECONDS if after.final else "", f"{event.kind} {text}", self.channel, GROUP, ack, due_ms(after)]
         with reachable():
             return bool(self._record(keys=keys, args=[*args, len(requeue), *requeue, *progress_fields(entry, text)]))
 
@@ -178,17 +179,33 @@ class Queue:
 
     def claim(self, consumer: str, block_ms: int) -> tuple[str, Job] | None:
         """Take the next queue entry; return its stream id and its job as it stands, or None after ``block_ms``."""
+        found = self._claim_at_once(consumer) or self._claim_later(consumer, block_ms)
+        if found is None:
+            return None
+        stream, entry, job = found
+        if job is None or job.status != "queued":  # gone, or a second entry, from a retry while the first lay there
+            self.drop(stream, entry)
+            return None
+        return entry, job
+
+    def _claim_at_once(self, consumer: str) -> tuple[str, str, Job | None] | None:
+        streams = [self.key("jobs", kind) for kind in TYPES]
+        found: Any = None
+        with self._grouped():
+            found = self._claim(keys=[self.key("jobs", "index"), *streams], args=[GROUP, consumer])
+        if not found:
+            return None
+        stream, entry, text = found
+        return stream, entry, Job.model_validate_json(text) if text else None
+
+    def _claim_later(self, consumer: str, block_ms: int) -> tuple[str, str, Job | None] | None:
         streams: Any = {self.key("jobs", kind): ">" for kind in TYPES}
         found: Any = None
         with self._grouped():
             found = self._blocking.xreadgroup(GROUP, consumer, streams, count=1, block=block_ms)
         for stream, entries in found or []:
             for entry, fields in entries:
-                claimed = self._claimed(stream, entry, fields)
-                if claimed and claimed[1].status != "queued":  # a second entry, from a retry while the first lay there
-                    self.drop(stream, entry)
-                    return None
-                return claimed
+                return stream, entry, self.find(fields["id"])
         return None
 
     @contextmanager

@@ -10,7 +10,7 @@ from isengard.domain.progress import ProgressEntry
 
 def entry_of(stream_id: str, text: str) -> ProgressEntry:
     """Parse a stored event."""
-    return ProgressEntry.model_validate({**json.loads(text), "stream_id": stream_id})
+    return ProgressEntry.model_validate_json(text).model_copy(update={"stream_id": stream_id})
 
 
 def created_us(job: Job) -> int:

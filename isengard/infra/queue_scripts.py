@@ -19,11 +19,24 @@ redis.call('XADD', KEYS[4], '*', unpack(ARGV, 6))
 return {ARGV[1], false}
 """
 
+# Reads like XREADGROUP without waiting, and the job with it.
+# KEYS: index, then the job streams; ARGV: group, consumer
+CLAIM = """
+for i = 2, #KEYS do
+  local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', 1, 'STREAMS', KEYS[i], '>')
+  if found then
+    local entry = found[1][2][1]
+    return {KEYS[i], entry[1], redis.call('HGET', KEYS[1], entry[2][2])}
+  end
+end
+return false
+"""
+
 # Compare-and-set on the job's sequence number, so that a late or lost writer changes nothing.
 # KEYS: index, seq, progress stream, status set before, status set after, type-status before, after, job stream,
 #       delayed set
 # ARGV: id, expected seq, job JSON, created_us, progress maxlen, ttl after the end ('' while it goes on),
-#       entry JSON, channel, group, stream entry to acknowledge or '', due time in ms or '', requeue fields count,
+#       what is published: kind and entry JSON, channel, group, stream entry to acknowledge or '', due time in ms or '', requeue fields count,
 #       requeue fields…, progress fields…
 RECORD = """
 local seq = redis.call('HGET', KEYS[2], ARGV[1])

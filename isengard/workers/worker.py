@@ -23,6 +23,7 @@ from isengard.workers.run import Run
 
 Handler = Callable[[Job, Callable[[JobEvent], None], Stop], Completed]
 
+WISHES = frozenset({"cancel_asked", "stop_asked"})
 BLOCK_MS = 1000
 LOST_AFTER_MS = 12_000
 CARE_SECONDS = 1.0
@@ -48,7 +49,7 @@ class Workers:
 
     def start(self) -> None:
         """Begin to take jobs."""
-        self._end_listening = self._hub.listen(self._heed)
+        self._end_listening = self._hub.listen(self._heed, WISHES)
         for thread in [*self._threads, self._carer]:
             thread.start()
 
@@ -163,7 +164,7 @@ class Workers:
 
     def _heed(self, entry: ProgressEntry) -> None:
         run = self._runs.get(entry.job_id)
-        if run and entry.event.kind in {"cancel_asked", "stop_asked"}:
+        if run:
             (run.stop.cancel if entry.event.kind == "cancel_asked" else run.stop.keep).set()
 
     def _care(self) -> None:

@@ -66,9 +66,20 @@ def test_a_listener_that_breaks_or_left_does_not_disturb_the_others(queue: Queue
     assert heard == []
 
 
+def test_a_listener_to_some_kinds_hears_of_no_other(queue: Queue, hub: Hub) -> None:
+    heard: list[ProgressEntry] = []
+    hub.listen(heard.append, frozenset({"cancel_asked"}))
+    with hub.collecting() as box:
+        job = running(queue)
+        steps(queue, job, 2)
+        queue.record(job.id, ev.CancelAsked())
+        drained(box, 4)
+    assert [entry.event.kind for entry in heard] == ["cancel_asked"]
+
+
 def test_an_unreadable_message_does_not_silence_what_follows(queue: Queue, hub: Hub) -> None:
     with hub.collecting() as box:
-        for message in ("", "nonsense", '1-1 {"kind": "unheard of"}', "1-1 null"):
+        for message in ("", "nonsense", '1-1 unheard {"kind": "unheard of"}', "1-1 waiting null", "1-1"):
             queue._redis.publish(queue.channel, message)
         job = running(queue)
         assert drained(box, 1)[0].job_id == job.id
