@@ -38,7 +38,7 @@ class ProgressEntry(Value):
             "correlation_id status progress current_step total_steps message preview_url "
             "type character_id title seq attempt loss eta_seconds"
         )
-        return cls(
+        return cls.model_construct(  # all of it was validated already
             job_id=job.id,
             timestamp=job.updated_at,
             event=event,

@@ -38,6 +38,7 @@ class Queue:
         self.prefix = prefix
         self._redis = connect(url, socket_timeout=10)
         self._blocking = connect(url)
+        self._spare: dict[str, tuple[str, str, str]] = {}  # by consumer: an entry that came together with another
         self._lists = JobLists(self._redis, self.key)
         self._submit = self._redis.register_script(SUBMIT)
         self._record = self._redis.register_script(RECORD)
@@ -52,6 +53,10 @@ class Queue:
     def channel(self) -> str:
         """Name of the pub/sub channel that every event goes through."""
         return self.key("events")
+
+    @property
+    def _streams(self) -> builtins.list[str]:
+        return [self.key("jobs", kind) for kind in TYPES]
 
     def prepare(self) -> None:
         """Make the consumer groups; harmless when they exist."""
@@ -159,7 +164,19 @@ class Queue:
         owned = job.status in {"running", "cancelling"}
         return self.record(job.id, event, attempt=job.attempt if owned else None, ack=ack)
 
-    def _write(self, before: Job, after: Job, event: JobEvent, ack: str) -> bool:
+    def conclude(self, job: Job, event: JobEvent, ack: str, consumer: str) -> tuple[Job, tuple[str, Job] | None]:
+        """Like advance, and take the next queue entry in the same round trip."""
+        try:
+            after = job.apply(event)
+        except Conflict:
+            after = None
+        written = self._write(job, after, event, ack, consumer) if after else None
+        if after is None or not written:
+            return self.advance(job, event, ack), None
+        return after, self._usable(written[1])
+
+    def _write(self, before: Job, after: Job, event: JobEvent, ack: str, consumer: str = "") -> Any:
+        """Return None when somebody else wrote meanwhile, else the event's id and the next entry, if one was taken."""
         entry = ProgressEntry.of(after, event)
         text = entry.model_dump_json(exclude={"stream_id"})
         old_status, old_pair = self._status_keys(before)
@@ -168,9 +185,18 @@ class Queue:
         keys += [old_status, new_status, old_pair, new_pair, self.key("jobs", after.type), self.key("jobs", "delayed")]
         requeue = stream_fields(after) if isinstance(event, Requeued) and after.status == "queued" else []
         args = [after.id, before.seq, after.model_dump_json(), created_us(after), PROGRESS_MAXLEN]
-        args += [PROGRESS_TTL_SECONDS if after.final else "", f"{event.kind} {text}", self.channel, GROUP, ack, due_ms(after)]
+        args += [
+            PROGRESS_TTL_SECONDS if after.final else "",
+            f"{event.kind} {text}",
+            self.channel,
+            GROUP,
+            ack,
+            due_ms(after),
+        ]
         with reachable():
-            return bool(self._record(keys=keys, args=[*args, len(requeue), *requeue, *progress_fields(entry, text)]))
+            keys += self._streams if consumer else []
+            args += [len(requeue), consumer, *requeue, *progress_fields(entry, text)]
+            return self._record(keys=keys, args=args)
 
     def _status_keys(self, job: Job) -> tuple[str, str]:
         return self.key("jobs", "status", job.status), self.key("jobs", "type-status", job.type, job.status)
@@ -179,34 +205,38 @@ class Queue:
 
     def claim(self, consumer: str, block_ms: int) -> tuple[str, Job] | None:
         """Take the next queue entry; return its stream id and its job as it stands, or None after ``block_ms``."""
-        found = self._claim_at_once(consumer) or self._claim_later(consumer, block_ms)
-        if found is None:
+        if spare := self._spare.pop(consumer, None):
+            return self._named(*spare)
+        found: Any = None
+        with self._grouped():
+            found = self._claim(keys=[self.key("jobs", "index"), *self._streams], args=[GROUP, consumer])
+        return self._usable(found) if found else self._claim_later(consumer, block_ms)
+
+    def _claim_later(self, consumer: str, block_ms: int) -> tuple[str, Job] | None:
+        found: Any = None
+        with self._grouped():
+            streams: Any = dict.fromkeys(self._streams, ">")
+            found = self._blocking.xreadgroup(GROUP, consumer, streams, count=1, block=block_ms)
+        came = [(stream, entry, fields["id"]) for stream, entries in found or [] for entry, fields in entries]
+        if came[1:]:  # both streams had one
+            self._spare[consumer] = came[1]
+        return self._named(*came[0]) if came else None
+
+    def _named(self, stream: str, entry: str, job_id: str) -> tuple[str, Job] | None:
+        with reachable():
+            text = self._redis.hget(self.key("jobs", "index"), job_id)
+        return self._usable((stream, entry, text))
+
+    def _usable(self, taken: Any) -> tuple[str, Job] | None:
+        """Return an entry and its job; drop an entry whose job is gone, or that is a second one of the same job."""
+        if not taken:
             return None
-        stream, entry, job = found
-        if job is None or job.status != "queued":  # gone, or a second entry, from a retry while the first lay there
+        stream, entry, text = taken
+        job = Job.model_validate_json(text) if text else None
+        if job is None or job.status != "queued":
             self.drop(stream, entry)
             return None
         return entry, job
-
-    def _claim_at_once(self, consumer: str) -> tuple[str, str, Job | None] | None:
-        streams = [self.key("jobs", kind) for kind in TYPES]
-        found: Any = None
-        with self._grouped():
-            found = self._claim(keys=[self.key("jobs", "index"), *streams], args=[GROUP, consumer])
-        if not found:
-            return None
-        stream, entry, text = found
-        return stream, entry, Job.model_validate_json(text) if text else None
-
-    def _claim_later(self, consumer: str, block_ms: int) -> tuple[str, str, Job | None] | None:
-        streams: Any = {self.key("jobs", kind): ">" for kind in TYPES}
-        found: Any = None
-        with self._grouped():
-            found = self._blocking.xreadgroup(GROUP, consumer, streams, count=1, block=block_ms)
-        for stream, entries in found or []:
-            for entry, fields in entries:
-                return stream, entry, self.find(fields["id"])
-        return None
 
     @contextmanager
     def _grouped(self) -> Iterator[None]:

@@ -19,26 +19,32 @@ redis.call('XADD', KEYS[4], '*', unpack(ARGV, 6))
 return {ARGV[1], false}
 """
 
-# Reads like XREADGROUP without waiting, and the job with it.
-# KEYS: index, then the job streams; ARGV: group, consumer
-CLAIM = """
-for i = 2, #KEYS do
-  local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', 1, 'STREAMS', KEYS[i], '>')
-  if found then
-    local entry = found[1][2][1]
-    return {KEYS[i], entry[1], redis.call('HGET', KEYS[1], entry[2][2])}
+# Reads the first waiting entry of some streams, and the job it names.
+_NEXT = """
+local function next_entry(index, streams, group, consumer)
+  for _, stream in ipairs(streams) do
+    local found = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', stream, '>')
+    if found then
+      local entry = found[1][2][1]
+      return {stream, entry[1], redis.call('HGET', index, entry[2][2])}
+    end
   end
+  return false
 end
-return false
+"""
+
+# KEYS: index, then the job streams; ARGV: group, consumer
+CLAIM = f"""{_NEXT}
+return next_entry(KEYS[1], {{unpack(KEYS, 2)}}, ARGV[1], ARGV[2])
 """
 
 # Compare-and-set on the job's sequence number, so that a late or lost writer changes nothing.
 # KEYS: index, seq, progress stream, status set before, status set after, type-status before, after, job stream,
-#       delayed set
+#       delayed set, then the job streams to take the next entry from
 # ARGV: id, expected seq, job JSON, created_us, progress maxlen, ttl after the end ('' while it goes on),
-#       what is published: kind and entry JSON, channel, group, stream entry to acknowledge or '', due time in ms or '', requeue fields count,
-#       requeue fields…, progress fields…
-RECORD = """
+#       what is published: kind and entry JSON, channel, group, stream entry to acknowledge or '', due time in ms or '',
+#       requeue fields count, consumer to take the next entry or '', requeue fields…, progress fields…
+RECORD = f"""{_NEXT}
 local seq = redis.call('HGET', KEYS[2], ARGV[1])
 if seq ~= ARGV[2] then return false end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
@@ -51,7 +57,7 @@ if KEYS[4] ~= KEYS[5] then
   redis.call('ZREM', KEYS[9], ARGV[1])
 end
 local n = tonumber(ARGV[12])
-local id = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 13 + n))
+local id = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 14 + n))
 if ARGV[6] ~= '' then redis.call('EXPIRE', KEYS[3], ARGV[6]) else redis.call('PERSIST', KEYS[3]) end
 redis.call('PUBLISH', ARGV[8], id .. ' ' .. ARGV[7])
 if ARGV[10] ~= '' then
@@ -59,8 +65,9 @@ if ARGV[10] ~= '' then
   redis.call('XDEL', KEYS[8], ARGV[10])
 end
 if ARGV[11] ~= '' then redis.call('ZADD', KEYS[9], ARGV[11], ARGV[1])
-elseif n > 0 then redis.call('XADD', KEYS[8], '*', unpack(ARGV, 13, 12 + n)) end
-return id
+elseif n > 0 then redis.call('XADD', KEYS[8], '*', unpack(ARGV, 14, 13 + n)) end
+if ARGV[13] == '' then return {{id, false}} end
+return {{id, next_entry(KEYS[1], {{unpack(KEYS, 10)}}, ARGV[9], ARGV[13])}}
 """
 
 # KEYS: delayed set, job stream; ARGV: id, then the stream entry's fields

@@ -46,11 +46,20 @@ class Run:
             return
         self.advance(event)
 
-    def advance(self, event: JobEvent, *, ack: bool = False) -> Job:
-        """Record an event of this attempt, acknowledging the queue entry in the same step when it is the last."""
+    def advance(self, event: JobEvent) -> Job:
+        """Record an event of this attempt."""
         with self._guard:
-            self.job = self.queue.advance(self.job, event, ack=self.entry if ack else "")
+            self.job = self.queue.advance(self.job, event)
             return self.job
+
+    def conclude(self, event: JobEvent, *, take_next: bool) -> tuple[str, Job] | None:
+        """Record the last event and acknowledge the queue entry; return the next one, if one was taken with it."""
+        with self._guard:
+            if not take_next:
+                self.job = self.queue.advance(self.job, event, ack=self.entry)
+                return None
+            self.job, found = self.queue.conclude(self.job, event, self.entry, self.consumer)
+            return found
 
     def hand_back(self) -> None:
         """Ask the backend to end because Isengard stops; the job goes back to the queue."""

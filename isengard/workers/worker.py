@@ -21,6 +21,7 @@ from isengard.observability import job_context
 from isengard.workers.outcome import after_error, after_loss, is_alert
 from isengard.workers.run import Run
 
+Found = tuple[str, Job] | None  # a queue entry's stream id, and its job
 Handler = Callable[[Job, Callable[[JobEvent], None], Stop], Completed]
 
 WISHES = frozenset({"cancel_asked", "stop_asked"})
@@ -71,20 +72,21 @@ class Workers:
     # --- one thread -------------------------------------------------------------------------
 
     def _work(self, consumer: str) -> None:
-        took_over = 0.0
+        looked = 0.0
         prepared = False
-        while not self._stopping.is_set():
+        found: Found = None
+        while found or not self._stopping.is_set():
             try:
                 if not prepared:
                     self._queue.prepare()
                     prepared = True
-                found = None
-                if time.monotonic() - took_over > TAKE_OVER_SECONDS:
-                    took_over = time.monotonic()
+                if not found and time.monotonic() - looked > TAKE_OVER_SECONDS:
+                    looked = time.monotonic()
                     found = self._queue.take_over(consumer, LOST_AFTER_MS)
                 found = found or self._queue.claim(consumer, BLOCK_MS)
                 if found:
-                    self._process(consumer, *found)
+                    taken, found = found, None
+                    found = self._process(consumer, *taken, next_until=looked + TAKE_OVER_SECONDS)
             except QueueUnavailable as error:
                 log.warning("queue.unreachable", error=str(error.__cause__))
                 self._stopping.wait(1)
@@ -100,22 +102,23 @@ class Workers:
         except QueueUnavailable as error:
             log.warning("worker.left_unnoticed", consumer=consumer, error=str(error))
 
-    def _process(self, consumer: str, entry: str, job: Job) -> None:
+    def _process(self, consumer: str, entry: str, job: Job, next_until: float = 0.0) -> Found:
+        """Run a job; return the next one, taken in the same step as this one's end unless it ends too late for that."""
         with job_context(job.correlation_id, job.id):
             if job.status != "queued":
                 self._bring_back(job, entry)
-                return
+                return None
             try:
                 claimed = self._queue.advance(job, Claimed(worker=consumer))
             except Conflict:
                 self._queue.acknowledge(job, entry)
-                return
+                return None
             run = Run(self._queue, claimed, entry, consumer)
             self._runs[job.id] = run
             if self._stopping.is_set():  # claimed while stop() went through the runs
                 run.hand_back()
             try:
-                self._run(run)
+                return self._run(run, next_until)
             finally:
                 del self._runs[job.id]
 
@@ -129,18 +132,20 @@ class Workers:
             return
         self._alert(event, after)
 
-    def _run(self, run: Run) -> None:
+    def _run(self, run: Run, next_until: float) -> Found:
         log.info("job.started", type=run.job.type, attempt=run.job.attempt)
         started = time.monotonic()
         try:
             ending = self._attempt(run)
-            after = run.advance(ending, ack=True)
+            take_next = not self._stopping.is_set() and time.monotonic() < next_until
+            found = run.conclude(ending, take_next=take_next)
         except (Fenced, Conflict) as error:
             log.warning("job.fenced", error=str(error))
             self._queue.acknowledge(run.job, run.entry)
-            return
-        log.info("job.finished", status=after.status, seconds=round(time.monotonic() - started, 3))
-        self._alert(ending, after)
+            return None
+        log.info("job.finished", status=run.job.status, seconds=round(time.monotonic() - started, 3))
+        self._alert(ending, run.job)
+        return found
 
     def _attempt(self, run: Run) -> JobEvent:
         handler = self._handlers[run.job.type]

@@ -151,3 +151,40 @@ def test_two_prefixes_do_not_see_each_other(queue: Queue, server: EmbeddedServer
     other.prepare()
     assert other.list().total == 0
     assert other.claim("one", 1) is None
+
+
+def test_the_end_of_a_job_takes_the_next_one(queue: Queue) -> None:
+    first, second = queue.submit(training()), queue.submit(training())
+    entry, job = queue.claim("w", 1000) or pytest.fail("nothing to claim")
+    claimed = queue.advance(job, ev.Claimed(worker="w"))
+    after, found = queue.conclude(claimed, ev.Completed(), entry, "w")
+    assert (after.id, after.status) == (first.id, "completed")
+    assert found is not None
+    assert (found[1].id, found[1].status) == (second.id, "queued")
+    assert queue.claim("other", 10) is None
+
+
+def test_the_end_of_a_job_that_somebody_cancelled_meanwhile_is_told_all_the_same(queue: Queue) -> None:
+    queue.submit(training())
+    entry, job = queue.claim("w", 1000) or pytest.fail("nothing to claim")
+    claimed = queue.advance(job, ev.Claimed(worker="w"))
+    queue.record(job.id, ev.CancelAsked())
+    after, found = queue.conclude(claimed, ev.CancelDone(), entry, "w")
+    assert (after.status, found) == ("cancelled", None)
+
+
+def test_the_next_entry_is_dropped_when_its_job_was_cancelled(queue: Queue) -> None:
+    queue.submit(training())
+    second = queue.submit(training())
+    entry, job = queue.claim("w", 1000) or pytest.fail("nothing to claim")
+    claimed = queue.advance(job, ev.Claimed(worker="w"))
+    queue.record(second.id, ev.CancelAsked())
+    assert queue.conclude(claimed, ev.Completed(), entry, "w")[1] is None
+    assert queue.claim("w", 10) is None
+
+
+def test_entries_that_come_together_from_two_streams_are_each_claimed(queue: Queue) -> None:
+    submitted = {queue.submit(training()).id, queue.submit(generation()).id}
+    late = queue._claim_later("w", 100) or pytest.fail("nothing came")  # as when both arrive while it waits
+    next_one = queue.claim("w", 10) or pytest.fail("the second was forgotten")
+    assert {late[1].id, next_one[1].id} == submitted
