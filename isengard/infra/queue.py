@@ -5,12 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
-
-import redis
-import structlog
 
 from isengard.domain.event import JobEvent, Requeued
 from isengard.domain.job import Job
@@ -19,15 +14,14 @@ from isengard.domain.progress import ProgressEntry
 from isengard.errors import Conflict, Fenced, InvalidInput, NotFound
 from isengard.infra.queue_client import connect, reachable
 from isengard.infra.queue_codec import created_us, due_ms, entry_of, progress_fields, stream_fields
-from isengard.infra.queue_lists import TYPES, JobLists
-from isengard.infra.queue_scripts import CLAIM, PROMOTE, RECORD, SUBMIT
+from isengard.infra.queue_group import GROUP, ConsumerGroup, Taken
+from isengard.infra.queue_lists import JobLists
+from isengard.infra.queue_scripts import PROMOTE, RECORD, SUBMIT
 
-GROUP = "workers"
 PROGRESS_MAXLEN = 5000
 PROGRESS_TTL_SECONDS = 7 * 24 * 3600
 PROMOTED = 50  # at once: a burst must not hold the server up
 STREAM_ID = re.compile(r"\d{1,19}(-\d{1,19})?\Z")
-log = structlog.get_logger("infra.queue")
 
 
 class Queue:
@@ -37,12 +31,10 @@ class Queue:
         self.url = url
         self.prefix = prefix
         self._redis = connect(url, socket_timeout=10)
-        self._blocking = connect(url)
-        self._spare: dict[str, tuple[str, str, str]] = {}  # by consumer: an entry that came together with another
+        self.group = ConsumerGroup(url, self._redis, self.key)
         self._lists = JobLists(self._redis, self.key)
         self._submit = self._redis.register_script(SUBMIT)
         self._record = self._redis.register_script(RECORD)
-        self._claim = self._redis.register_script(CLAIM)
         self._promote = self._redis.register_script(PROMOTE)
 
     def key(self, *parts: str) -> str:
@@ -53,20 +45,6 @@ class Queue:
     def channel(self) -> str:
         """Name of the pub/sub channel that every event goes through."""
         return self.key("events")
-
-    @property
-    def _streams(self) -> builtins.list[str]:
-        return [self.key("jobs", kind) for kind in TYPES]
-
-    def prepare(self) -> None:
-        """Make the consumer groups; harmless when they exist."""
-        with reachable():
-            for kind in TYPES:
-                try:
-                    self._redis.xgroup_create(self.key("jobs", kind), GROUP, id="0", mkstream=True)
-                except redis.ResponseError as error:
-                    if "BUSYGROUP" not in str(error):
-                        raise
 
     def ping(self) -> bool:
         """Tell whether the server answers; raise QueueUnavailable."""
@@ -164,7 +142,7 @@ class Queue:
         owned = job.status in {"running", "cancelling"}
         return self.record(job.id, event, attempt=job.attempt if owned else None, ack=ack)
 
-    def conclude(self, job: Job, event: JobEvent, ack: str, consumer: str) -> tuple[Job, tuple[str, Job] | None]:
+    def conclude(self, job: Job, event: JobEvent, ack: str, consumer: str) -> tuple[Job, Taken]:
         """Like advance, and take the next queue entry in the same round trip."""
         try:
             after = job.apply(event)
@@ -173,7 +151,7 @@ class Queue:
         written = self._write(job, after, event, ack, consumer) if after else None
         if after is None or not written:
             return self.advance(job, event, ack), None
-        return after, self._usable(written[1])
+        return after, self.group.usable(written[1])
 
     def _write(self, before: Job, after: Job, event: JobEvent, ack: str, consumer: str = "") -> Any:
         """Return None when somebody else wrote meanwhile, else the event's id and the next entry, if one was taken."""
@@ -194,96 +172,12 @@ class Queue:
             due_ms(after),
         ]
         with reachable():
-            keys += self._streams if consumer else []
+            keys += self.group.streams if consumer else []
             args += [len(requeue), consumer, *requeue, *progress_fields(entry, text)]
             return self._record(keys=keys, args=args)
 
     def _status_keys(self, job: Job) -> tuple[str, str]:
         return self.key("jobs", "status", job.status), self.key("jobs", "type-status", job.type, job.status)
-
-    # --- claiming ---------------------------------------------------------------------------
-
-    def claim(self, consumer: str, block_ms: int) -> tuple[str, Job] | None:
-        """Take the next queue entry; return its stream id and its job as it stands, or None after ``block_ms``."""
-        if spare := self._spare.pop(consumer, None):
-            return self._named(*spare)
-        found: Any = None
-        with self._grouped():
-            found = self._claim(keys=[self.key("jobs", "index"), *self._streams], args=[GROUP, consumer])
-        return self._usable(found) if found else self._claim_later(consumer, block_ms)
-
-    def _claim_later(self, consumer: str, block_ms: int) -> tuple[str, Job] | None:
-        found: Any = None
-        with self._grouped():
-            streams: Any = dict.fromkeys(self._streams, ">")
-            found = self._blocking.xreadgroup(GROUP, consumer, streams, count=1, block=block_ms)
-        came = [(stream, entry, fields["id"]) for stream, entries in found or [] for entry, fields in entries]
-        if came[1:]:  # both streams had one
-            self._spare[consumer] = came[1]
-        return self._named(*came[0]) if came else None
-
-    def _named(self, stream: str, entry: str, job_id: str) -> tuple[str, Job] | None:
-        with reachable():
-            text = self._redis.hget(self.key("jobs", "index"), job_id)
-        return self._usable((stream, entry, text))
-
-    def _usable(self, taken: Any) -> tuple[str, Job] | None:
-        """Return an entry and its job; drop an entry whose job is gone, or that is a second one of the same job."""
-        if not taken:
-            return None
-        stream, entry, text = taken
-        job = Job.model_validate_json(text) if text else None
-        if job is None or job.status != "queued":
-            self.drop(stream, entry)
-            return None
-        return entry, job
-
-    @contextmanager
-    def _grouped(self) -> Iterator[None]:
-        """Make the groups again when the server has lost everything; nothing is claimed then."""
-        try:
-            with reachable():
-                yield
-        except redis.ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            log.warning("queue.lost", error=str(error))
-            self.prepare()
-
-    def _claimed(self, stream: str, entry: str, fields: dict[str, str]) -> tuple[str, Job] | None:
-        job = self.find(fields["id"])
-        if job is None or job.final:
-            self.drop(stream, entry)
-            return None
-        return entry, job
-
-    def drop(self, stream: str, entry: str) -> None:
-        """Acknowledge an entry that needs no work."""
-        with reachable():
-            self._redis.xack(stream, GROUP, entry)  # type: ignore[no-untyped-call]
-            self._redis.xdel(stream, entry)
-
-    def acknowledge(self, job: Job, entry: str) -> None:
-        """Acknowledge a job's entry without another word on the job."""
-        self.drop(self.key("jobs", job.type), entry)
-
-    def take_over(self, consumer: str, min_idle_ms: int) -> tuple[str, Job] | None:
-        """Take an entry whose consumer has shown no life for ``min_idle_ms``."""
-        for kind in TYPES:
-            stream = self.key("jobs", kind)
-            found: Any = None
-            with self._grouped():
-                found = self._redis.xautoclaim(stream, GROUP, consumer, min_idle_ms, count=1)
-            for entry, fields in found[1] if found else []:
-                claimed = self._claimed(stream, entry, fields)
-                if claimed:
-                    return claimed
-        return None
-
-    def keep_alive(self, job: Job, entry: str, consumer: str) -> None:
-        """Show that the consumer still works on an entry, so that nobody takes it over."""
-        with reachable():
-            self._redis.xclaim(self.key("jobs", job.type), GROUP, consumer, 0, [entry], justid=True)  # type: ignore[no-untyped-call]
 
     def promote_due(self) -> int:
         """Queue the jobs whose delay is over; return how many."""
@@ -305,18 +199,7 @@ class Queue:
         with reachable():
             return self._redis.xlen(self.key("jobs", "dead"))
 
-    # --- housekeeping of consumers ----------------------------------------------------------
-
-    def drop_consumer(self, consumer: str) -> None:
-        """Remove a consumer that has nothing pending, when its worker stops."""
-        with self._grouped():
-            for kind in TYPES:
-                stream = self.key("jobs", kind)
-                rows = self._redis.xinfo_consumers(stream, GROUP)  # type: ignore[no-untyped-call]
-                if any(row["name"] == consumer and row["pending"] == 0 for row in rows):
-                    self._redis.xgroup_delconsumer(stream, GROUP, consumer)  # type: ignore[no-untyped-call]
-
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
-        self._blocking.close()
+        self.group.close()

@@ -78,12 +78,12 @@ class Workers:
         while found or not self._stopping.is_set():
             try:
                 if not prepared:
-                    self._queue.prepare()
+                    self._queue.group.prepare()
                     prepared = True
                 if not found and time.monotonic() - looked > TAKE_OVER_SECONDS:
                     looked = time.monotonic()
-                    found = self._queue.take_over(consumer, LOST_AFTER_MS)
-                found = found or self._queue.claim(consumer, BLOCK_MS)
+                    found = self._queue.group.take_over(consumer, LOST_AFTER_MS)
+                found = found or self._queue.group.claim(consumer, BLOCK_MS)
                 if found:
                     taken, found = found, None
                     found = self._process(consumer, *taken, next_until=looked + TAKE_OVER_SECONDS)
@@ -98,7 +98,7 @@ class Workers:
 
     def _leave(self, consumer: str) -> None:
         try:
-            self._queue.drop_consumer(consumer)
+            self._queue.group.drop_consumer(consumer)
         except QueueUnavailable as error:
             log.warning("worker.left_unnoticed", consumer=consumer, error=str(error))
 
@@ -111,7 +111,7 @@ class Workers:
             try:
                 claimed = self._queue.advance(job, Claimed(worker=consumer))
             except Conflict:
-                self._queue.acknowledge(job, entry)
+                self._queue.group.acknowledge(job, entry)
                 return None
             run = Run(self._queue, claimed, entry, consumer)
             self._runs[job.id] = run
@@ -128,7 +128,7 @@ class Workers:
         try:
             after = self._queue.record(job.id, event, attempt=job.attempt, ack=entry)
         except (Fenced, Conflict):
-            self._queue.acknowledge(job, entry)
+            self._queue.group.acknowledge(job, entry)
             return
         self._alert(event, after)
 
@@ -141,7 +141,7 @@ class Workers:
             found = run.conclude(ending, take_next=take_next)
         except (Fenced, Conflict) as error:
             log.warning("job.fenced", error=str(error))
-            self._queue.acknowledge(run.job, run.entry)
+            self._queue.group.acknowledge(run.job, run.entry)
             return None
         log.info("job.finished", status=run.job.status, seconds=round(time.monotonic() - started, 3))
         self._alert(ending, run.job)
@@ -177,7 +177,7 @@ class Workers:
             try:
                 self._queue.promote_due()
                 for run in list(self._runs.values()):
-                    self._queue.keep_alive(run.job, run.entry, run.consumer)
+                    self._queue.group.keep_alive(run.job, run.entry, run.consumer)
                     run.heed(self._queue.get(run.job.id))
             except QueueUnavailable as error:
                 log.warning("queue.unreachable", error=str(error.__cause__))

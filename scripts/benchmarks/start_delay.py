@@ -42,7 +42,7 @@ def measure(scope: Scope) -> list[Figure]:
 
 
 def _waits(queue: Queue, jobs: int) -> list[float]:
-    queue.prepare()
+    queue.group.prepare()
     begun: dict[str, float] = {}
     started = threading.Event()
 

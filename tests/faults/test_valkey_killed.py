@@ -56,7 +56,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     server = EmbeddedServer(tmp_path)
     server.start()
     queue = Queue(server.url)
-    queue.prepare()
+    queue.group.prepare()
     hub = Hub(queue)
     hub.start()
     yield Machine(server, queue, hub)

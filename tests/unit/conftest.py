@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
 @pytest.fixture
 def queue(server: EmbeddedServer) -> Iterator[Queue]:
     queue = Queue(server.url, f"test-{uuid.uuid4().hex[:8]}")
-    queue.prepare()
+    queue.group.prepare()
     yield queue
     queue.close()
 

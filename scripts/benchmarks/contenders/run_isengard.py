@@ -33,7 +33,7 @@ def main() -> None:
 def drained(task: Task) -> Times:
     """Push all jobs through the queue."""
     queue = Queue(task.url, prefix=f"bench-{os.getpid()}")  # of this run alone
-    queue.prepare()
+    queue.group.prepare()
     request = GenerationRequest(prompt="nothing")
     started = time.perf_counter()
     for number in range(task.jobs):

@@ -99,7 +99,7 @@ def test_events_arrive_again_after_the_server_was_killed(tmp_path: Path, eventua
     server = EmbeddedServer(tmp_path)
     server.start()
     queue = Queue(server.url)
-    queue.prepare()
+    queue.group.prepare()
     hub = Hub(queue)
     hub.start()
     assert hub.connected.wait(10)

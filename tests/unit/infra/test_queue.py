@@ -29,7 +29,7 @@ def stream_length(queue: Queue, kind: str = "training") -> int:
 
 def claimed(queue: Queue, consumer: str = "one") -> tuple[str, Job]:
     """Claim the next job and record it, as a worker does."""
-    found = queue.claim(consumer, 2000)
+    found = queue.group.claim(consumer, 2000)
     assert found is not None
     entry, job = found
     return entry, queue.advance(job, ev.Claimed(worker=consumer))
@@ -86,7 +86,7 @@ def test_a_submission_that_the_client_sends_again_does_not_undo_the_claim(queue:
     _, running = claimed(queue)
     queue.submit(job)  # the answer to the first was lost on the way
     assert queue.get(job.id) == running
-    assert queue.claim("two", 1) is None
+    assert queue.group.claim("two", 1) is None
 
 
 def test_a_value_is_remembered_under_its_key_until_it_is_forgotten(queue: Queue) -> None:

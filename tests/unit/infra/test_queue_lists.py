@@ -88,7 +88,7 @@ def test_counts_follow_the_jobs_through_their_states(queue: Queue) -> None:
     one = queue.submit(training())
     queue.submit(training())
     queue.submit(generation())
-    found = queue.claim("worker", 1000)
+    found = queue.group.claim("worker", 1000)
     assert found is not None
     running = queue.advance(found[1], ev.Claimed(worker="worker"))
     assert running.id == one.id

@@ -57,14 +57,14 @@ def test_it_listens_on_a_private_socket_and_no_port(own: EmbeddedServer) -> None
 
 def test_a_killed_server_is_back_with_its_jobs(own: EmbeddedServer, eventually: Callable[..., None]) -> None:
     queue = Queue(own.url)
-    queue.prepare()
+    queue.group.prepare()
     job = queue.submit(Job.of(TrainingRequest(character_id="char-1"), "corr-1"))
     synced(own)
     first = pid_of(own)
     os.kill(first, signal.SIGKILL)
     eventually(lambda: answers(own) and pid_of(own) != first)
     assert queue.get(job.id) == job
-    found = queue.claim("one", 1000)
+    found = queue.group.claim("one", 1000)
     assert found is not None
     assert found[1].id == job.id
     queue.close()

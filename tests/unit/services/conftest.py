@@ -34,7 +34,7 @@ def made(server: EmbeddedServer, tmp_path: Path) -> Iterator[tuple[Isengard, Run
     )
     house, runtime = build_house(settings)
     runtime.storage.prepare()
-    runtime.queue.prepare()
+    runtime.queue.group.prepare()
     yield house, runtime
     runtime.queue.close()
 

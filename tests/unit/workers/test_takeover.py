@@ -36,7 +36,7 @@ def patient(_job: Job, _emit: Emit, stop: Stop) -> ev.Completed:
 def lost(queue: Queue, submit: Submit, *, started: bool) -> Job:
     """A job whose worker took it and was never heard of again."""
     job = submit()
-    found = queue.claim("lost", 2000)
+    found = queue.group.claim("lost", 2000)
     assert found is not None
     return queue.advance(found[1], ev.Claimed(worker="lost")) if started else job
 
@@ -74,10 +74,10 @@ def test_a_job_that_keeps_killing_its_workers_becomes_a_dead_letter(
     monkeypatch.setattr(worker, "LOST_AFTER_MS", 300)
     job = submit()
     for _ in range(2):
-        entry, found = queue.claim("lost", 2000) or pytest.fail("nothing to claim")
+        entry, found = queue.group.claim("lost", 2000) or pytest.fail("nothing to claim")
         running = queue.advance(found, ev.Claimed(worker="lost"))
         queue.record(job.id, after_loss(running), attempt=running.attempt, ack=entry)
-    found = queue.claim("lost", 2000)
+    found = queue.group.claim("lost", 2000)
     assert found is not None
     queue.advance(found[1], ev.Claimed(worker="lost"))
     employ(quick)
@@ -182,7 +182,7 @@ def test_a_job_claimed_while_stopping_is_handed_back_too(
 ) -> None:
     workers = Workers(queue, hub, {"training": patient}, 1)
     job = submit()
-    entry, found = queue.claim("late", 2000) or pytest.fail("nothing to claim")
+    entry, found = queue.group.claim("late", 2000) or pytest.fail("nothing to claim")
     workers._stopping.set()
     workers._process("late", entry, found)
     assert queue.get(job.id).status == "queued"
