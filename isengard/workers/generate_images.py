@@ -58,7 +58,7 @@ class GenerateImages:
             raise BackendOutput(
                 f"{len(made)} of {request.count} pictures came back.", "See the worker log; then retry."
             )
-        scored = [self._score(output, loras) for output in made]
+        scored = self._scored(made, loras)
         self.outputs.save(job.id, scored)
         self.storage.remove(work)
         folder = self.storage.relative(self.storage.outputs(job.id))
@@ -92,8 +92,9 @@ class GenerateImages:
             correlation_id=job.correlation_id,
         )
 
-    def _score(self, output: Output, loras: list[Lora]) -> Output:
-        if not loras or not output.character_id:
-            return output
-        found = self.likeness.of(self.storage.resolve(output.path), output.character_id)
-        return output.model_copy(update=found) if found else output
+    def _scored(self, made: list[Output], loras: list[Lora]) -> list[Output]:
+        character = made[0].character_id
+        if not loras or not character:
+            return made
+        found = self.likeness.of([self.storage.resolve(output.path) for output in made], character)
+        return [output.model_copy(update=scores) for output, scores in zip(made, found, strict=True)]

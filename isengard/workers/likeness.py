@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,19 +30,22 @@ class Likeness:
     characters: CharacterShelf
     plugins: Plugins
 
-    def of(self, picture: Path, character_id: str) -> dict[str, Any] | None:
-        """Return ``similarity`` (0..1), ``cosine`` and ``face_backend``; None when it cannot be told."""
+    def of(self, pictures: Sequence[Path], character_id: str) -> list[dict[str, Any]]:
+        """Return ``similarity`` (0..1), ``cosine`` and ``face_backend`` of each picture, {} where it cannot be told."""
         try:
             analyzer = self.plugins.face_analyzer()
             centroid = self._centroid(character_id, analyzer)
-            faces = analyzer.faces(picture)
+            return [self._score(analyzer, centroid, picture) if centroid else {} for picture in pictures]
         except NotFound:
-            return None
+            return [{} for _ in pictures]
         except Exception:
             log.exception("likeness.failed", character_id=character_id)
-            return None
-        if centroid is None or not faces:
-            return None
+            return [{} for _ in pictures]
+
+    def _score(self, analyzer: FaceAnalyzer, centroid: Vector, picture: Path) -> dict[str, Any]:
+        faces = analyzer.faces(picture)
+        if not faces:
+            return {}
         cosine = sum(a * b for a, b in zip(centroid, faces[0].embedding, strict=True))
         score = round(analyzer.score(cosine), 3)
         return {"similarity": score, "cosine": round(cosine, 4), "face_backend": analyzer.name}
@@ -49,8 +53,9 @@ class Likeness:
     def _centroid(self, character_id: str, analyzer: FaceAnalyzer) -> Vector | None:
         """Mean of the unit vectors of all pictures with exactly one face, made a unit vector again."""
         vectors = []
+        version = analyzer.status().version
         for image in self.characters.images(character_id):
-            vector = self._embedding(self.characters.curated(character_id, image), image.sha256, analyzer)
+            vector = self._embedding(self.characters.curated(character_id, image), image.sha256, analyzer, version)
             if vector:
                 vectors.append(vector)
         if not vectors:
@@ -59,8 +64,8 @@ class Likeness:
         length = math.sqrt(sum(v * v for v in mean)) or 1.0
         return tuple(v / length for v in mean)
 
-    def _embedding(self, picture: Path, sha256: str, analyzer: FaceAnalyzer) -> Vector | None:
-        key = hashlib.sha256(f"{analyzer.name}:{analyzer.status().version}:{sha256}".encode()).hexdigest()
+    def _embedding(self, picture: Path, sha256: str, analyzer: FaceAnalyzer, version: str) -> Vector | None:
+        key = hashlib.sha256(f"{analyzer.name}:{version}:{sha256}".encode()).hexdigest()
         cached = self.storage.cache / "embeddings" / f"{key}.json"
         if cached.exists():
             return _vector(json.loads(cached.read_text(encoding="utf-8")))

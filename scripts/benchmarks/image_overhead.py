@@ -1,8 +1,13 @@
-"""Eight images through Isengard over the same images called directly, both on warm engines, in turn."""
+"""Eight images through Isengard over the same work called directly, both on warm engines, in turn.
+
+With a LoRA, Isengard also scores each picture's face; so does the direct call, with the same analyzer. Without one
+there is nothing to score, and what is left is what Isengard itself costs.
+"""
 
 from __future__ import annotations
 
 import statistics
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +20,9 @@ from scope import Scope
 from isengard.domain.lease import GpuLease
 from isengard.domain.lora import Lora
 from isengard.domain.request import GenerationRequest
-from isengard.plugins.protocols import ImageRun, LoraFile
+from isengard.plugins.protocols import FaceAnalyzer, ImageRun, LoraFile
 from plugins.diffusers.images import DiffusersImages
+from plugins.faces import backends
 
 IMAGES = 8
 BASE_MODEL = "pocket"
@@ -24,35 +30,49 @@ LORA_STEPS = 5  # its quality does not matter here
 
 
 def measure(scope: Scope) -> list[Figure]:
-    """Return the ratio of the medians, and both medians."""
-    through: list[float] = []
-    direct: list[float] = []
+    """Return the ratios of the medians, and the medians."""
     volume = scope.folder / "volume"
+    faces = backends(context(scope.folder))[0]
     with OwnApp(volume) as app, Direct() as engine:
         house = House(app.url, volume)
         config = {"base_model": BASE_MODEL, "preset": "quick", "steps": LORA_STEPS}
         house.timed("training", {"character_id": house.character["id"], "config": config})
-        for number in range(1 + scope.pick(9, 3)):
-            one, other = _one(house, engine, scope.folder / f"round-{number}", number)
-            if number:  # the first warms both engines
-                through.append(one)
-                direct.append(other)
+        trigger = {"prompt": f"a picture of {house.character['trigger_word']} on a beach"}
+        with_lora = trigger | {"character_id": house.character["id"]}
+        scored = _raced(house, engine, faces, scope, with_lora)
+        plain = _raced(house, engine, None, scope, {"prompt": "a picture of a woman on a beach"})
+    return [*_figures("drawn with a LoRA and scored", *scored), *_figures("drawn", *plain)]
+
+
+def _figures(what: str, through: list[float], direct: list[float]) -> list[Figure]:
     ours, theirs = statistics.median(through), statistics.median(direct)
-    how = f"{IMAGES} images with a LoRA, scored and kept with their settings; median of {len(through)} in turn"
+    how = f"{IMAGES} images, kept with their settings; median of {len(through)} in turn"
     return [
-        Figure("images", "Isengard over direct", ours / theirs, "x", 1.05, detail=how),
-        Figure("images", "through Isengard, submit to completed", ours, "s", samples=through),
-        Figure("images", "engine called directly", theirs, "s", samples=direct),
+        Figure("images", f"Isengard over direct, {what}", ours / theirs, "x", 1.05, detail=how),
+        Figure("images", f"through Isengard, submit to completed, {what}", ours, "s", samples=through),
+        Figure("images", f"called directly, {what}", theirs, "s", samples=direct),
     ]
 
 
-def _one(house: House, engine: Direct, folder: Path, seed: int) -> tuple[float, float]:
-    """Draw once each way with the same settings; return both times in seconds."""
-    character = house.character
-    prompt = f"a picture of {character['trigger_word']} on a beach"
-    request = {"prompt": prompt, "character_id": character["id"], "count": IMAGES, "seed": seed}
-    seconds, job = house.timed("generation", request)
-    return seconds, engine.seconds("generate", _arguments(house, job, folder))
+def _raced(
+    house: House, engine: Direct, faces: FaceAnalyzer | None, scope: Scope, wanted: dict[str, Any]
+) -> tuple[list[float], list[float]]:
+    """Draw again and again, once each way with the same settings; return both ways' times in seconds."""
+    through: list[float] = []
+    direct: list[float] = []
+    for seed in range(1 + scope.pick(9, 3)):
+        folder = scope.folder / f"{'scored' if faces else 'drawn'}-{seed}"
+        ours, job = house.timed("generation", wanted | {"count": IMAGES, "seed": seed})
+        arguments = _arguments(house, job, folder)
+        started = time.perf_counter()
+        engine.seconds("generate", arguments)
+        if faces:
+            for picture in sorted((folder / "work").glob("picture-*.png")):
+                faces.faces(picture)
+        if seed:  # the first warms both
+            through.append(ours)
+            direct.append(time.perf_counter() - started)
+    return through, direct
 
 
 def _arguments(house: House, job: dict[str, Any], folder: Path) -> dict[str, Any]:
