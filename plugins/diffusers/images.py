@@ -14,7 +14,7 @@ from isengard.domain.request import GenerationRequest
 from isengard.plugins.protocols import BackendStatus, ImageRun, PluginContext
 from plugins.diffusers.events import event_of
 from plugins.diffusers.models import check_lora_fits, model_folder, model_gb, unet_shapes
-from plugins.diffusers.parent import Engine, missing_libraries
+from plugins.diffusers.parent import Engines, status
 from plugins.diffusers.presets import presets
 
 LIBRARY_GB = 0.7
@@ -27,16 +27,13 @@ class DiffusersImages:
 
     name = "diffusers"
 
-    def __init__(self, context: PluginContext, engine: Engine) -> None:
+    def __init__(self, context: PluginContext, engines: Engines) -> None:
         self._context = context
-        self._engine = engine
+        self._engines = engines
 
     def status(self) -> BackendStatus:
         """Tell whether the libraries are installed; loads none of them."""
-        missing = missing_libraries()
-        reason = f"Not installed: {', '.join(missing)}." if missing else ""
-        hint = "Run scripts/run again; it installs them." if missing else ""
-        return BackendStatus(self.name, "image", available=not missing, reason=reason, hint=hint)
+        return status(self.name, "image")
 
     def supports(self, base_model: BaseModelRow) -> bool:
         """Tell whether the weights are here in a form this backend reads."""
@@ -86,7 +83,7 @@ class DiffusersImages:
             self.check_lora(lora.path, run.base_model)
         run.work_dir.mkdir(parents=True, exist_ok=True)
         yield Progress(message="Starting the engine")
-        for message in self._engine.run("generate", self._arguments(run, lease), run.stop, run.correlation_id):
+        for message in self._engines.run("generate", self._arguments(run, lease), run.stop, run.correlation_id):
             yield event_of(message)
 
     def _arguments(self, run: ImageRun, lease: GpuLease) -> dict[str, Any]:
@@ -100,5 +97,5 @@ class DiffusersImages:
         }
 
     def release(self) -> None:
-        """End the child unless it is at work."""
-        self._engine.release()
+        """End the children that are not at work."""
+        self._engines.release()

@@ -1,4 +1,4 @@
-"""The app's side of the engine: starts the child on first need, talks to it, ends it when idle."""
+"""The app's side of the engine: starts children on first need, talks to them, ends them when idle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from isengard.errors import (
     OutOfVram,
 )
 from isengard.plugins.process import Child
-from isengard.plugins.protocols import PluginContext
+from isengard.plugins.protocols import BackendStatus, PluginContext
 
 POLL_SECONDS = 0.1
 CANCEL_GRACE_SECONDS = 1.0
@@ -41,8 +41,42 @@ _FAILURES: dict[str, type[IsengardError]] = {
 }
 
 
+class Engines:
+    """The children of this plugin: one for each run at a time, so that a picture need not wait for a training to end.
+
+    A warm one that is free is taken first, whatever it did before: the first pictures after a training come at once.
+    Thread-safe.
+    """
+
+    def __init__(self, context: PluginContext, at_once: int = 2) -> None:
+        self._engines = [Engine(f"{number + 1}", context) for number in range(at_once)]
+
+    def run(
+        self, operation: str, arguments: dict[str, Any], stop: Stop, correlation_id: str
+    ) -> Iterator[dict[str, Any]]:
+        """Send an operation, yield what the child reports; raise what it raised, Cancelled, or its death."""
+        engine = self._take(stop)
+        try:
+            yield from engine.run(operation, arguments, stop, correlation_id)
+        finally:
+            engine.give_back()
+
+    def _take(self, stop: Stop) -> Engine:
+        while True:
+            for engine in sorted(self._engines, key=lambda engine: not engine.warm):
+                if engine.take():
+                    return engine
+            if stop.cancel.wait(POLL_SECONDS):
+                raise Cancelled("Cancelled while it waited for the engine.")
+
+    def release(self) -> None:
+        """End every child that is not at work."""
+        for engine in self._engines:
+            engine.release()
+
+
 class Engine:
-    """One child; one run at a time, the next waits. Thread-safe."""
+    """One child, started on first need. Whoever takes it gives it back."""
 
     def __init__(self, name: str, context: PluginContext) -> None:
         self.name = name
@@ -51,23 +85,28 @@ class Engine:
         self._turn = threading.Lock()
         self._used = 0.0
 
+    @property
+    def warm(self) -> bool:
+        """Tell whether its child lives, with its libraries loaded."""
+        child = self._child
+        return child is not None and child.alive
+
+    def take(self) -> bool:
+        """Take it for a run, if nobody has it."""
+        return self._turn.acquire(blocking=False)
+
+    def give_back(self) -> None:
+        """End a run."""
+        self._used = time.monotonic()
+        self._turn.release()
+
     def run(
         self, operation: str, arguments: dict[str, Any], stop: Stop, correlation_id: str
     ) -> Iterator[dict[str, Any]]:
-        """Send an operation, yield what the child reports; raise what it raised, Cancelled, or its death."""
-        self._take_turn(stop)
-        try:
-            child = self._start(correlation_id)
-            child.send({"operation": operation, **arguments})
-            yield from self._reports(child, stop)
-        finally:
-            self._used = time.monotonic()
-            self._turn.release()
-
-    def _take_turn(self, stop: Stop) -> None:
-        while not self._turn.acquire(timeout=POLL_SECONDS):
-            if stop.cancel.is_set():
-                raise Cancelled("Cancelled while it waited for the engine.")
+        """Serve whoever has taken it."""
+        child = self._start(correlation_id)
+        child.send({"operation": operation, **arguments})
+        yield from self._reports(child, stop)
 
     def _reports(self, child: Child, stop: Stop) -> Iterator[dict[str, Any]]:
         told_keep = False
@@ -131,7 +170,7 @@ class Engine:
 
     def release(self) -> bool:
         """End the child unless it is at work; its memory goes back to the system."""
-        if not self._turn.acquire(blocking=False):
+        if not self.take():
             return False
         try:
             if self._child is not None:
@@ -143,9 +182,12 @@ class Engine:
         return True
 
 
-def missing_libraries() -> list[str]:
-    """Names of the engine's libraries that are not installed; imports none of them."""
-    return [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+def status(name: str, kind: str) -> BackendStatus:
+    """Tell whether the engine's libraries are installed; imports none of them."""
+    missing = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
+    reason = f"Not installed: {', '.join(missing)}." if missing else ""
+    hint = "Run scripts/run again; it installs them." if missing else ""
+    return BackendStatus(name, kind, available=not missing, reason=reason, hint=hint)
 
 
 def library_versions() -> dict[str, str]:

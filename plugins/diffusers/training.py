@@ -16,7 +16,7 @@ from isengard.domain.request import TrainingRequest
 from isengard.plugins.protocols import BackendStatus, PluginContext, TrainingRun
 from plugins.diffusers.events import event_of
 from plugins.diffusers.models import has_unet, model_folder, model_gb
-from plugins.diffusers.parent import Engine, library_versions, missing_libraries
+from plugins.diffusers.parent import Engines, library_versions, status
 from plugins.diffusers.presets import filled, presets
 
 LIBRARY_GB = 0.7  # measured: torch, diffusers and transformers imported, nothing loaded
@@ -28,16 +28,13 @@ class DiffusersTraining:
 
     name = "diffusers"
 
-    def __init__(self, context: PluginContext, engine: Engine) -> None:
+    def __init__(self, context: PluginContext, engines: Engines) -> None:
         self._context = context
-        self._engine = engine
+        self._engines = engines
 
     def status(self) -> BackendStatus:
         """Tell whether the libraries are installed; loads none of them."""
-        missing = missing_libraries()
-        reason = f"Not installed: {', '.join(missing)}." if missing else ""
-        hint = "Run scripts/run again; it installs them." if missing else ""
-        return BackendStatus(self.name, "training", available=not missing, reason=reason, hint=hint)
+        return status(self.name, "training")
 
     def supports(self, base_model: BaseModelRow) -> bool:
         """Tell whether the weights are here in a form this backend reads."""
@@ -67,7 +64,7 @@ class DiffusersTraining:
         run.work_dir.mkdir(parents=True, exist_ok=True)
         yield Progress(message="Starting the engine")
         arguments = self._arguments(run, lease)
-        for message in self._engine.run("train", arguments, run.stop, run.correlation_id):
+        for message in self._engines.run("train", arguments, run.stop, run.correlation_id):
             yield event_of(message)
 
     def _arguments(self, run: TrainingRun, lease: GpuLease) -> dict[str, Any]:
@@ -102,5 +99,5 @@ class DiffusersTraining:
             return False
 
     def release(self) -> None:
-        """End the child unless it is at work."""
-        self._engine.release()
+        """End the children that are not at work."""
+        self._engines.release()

@@ -14,21 +14,21 @@ from isengard.domain.request import GenerationRequest, LoraUse, TrainingConfig, 
 from isengard.infra.sota import read_registry
 from isengard.plugins.protocols import DatasetItem, ImageRun, LoraFile, TrainingRun
 from plugins.diffusers.images import DiffusersImages
-from plugins.diffusers.parent import Engine
+from plugins.diffusers.parent import Engines
 from plugins.diffusers.training import DiffusersTraining
 from scripts.pocket.budget import device
 from scripts.pocket.faces import ROOT, context
 
 
 class Studio:
-    """Both engines on one pocket model. ``work`` is theirs; close it when done."""
+    """Training and images on one pocket model. ``work`` is theirs; close it when done."""
 
     def __init__(self, model: Path, work: Path) -> None:
         row = next(row for row in read_registry(ROOT / "sota" / "registry.yml") if row.id == "pocket")
         self._base = row.model_copy(update={"path": str(model.resolve())})
         self._work = work.resolve()
-        self._images = DiffusersImages(context(), Engine("images", context()))
-        self._training = DiffusersTraining(context(), Engine("training", context()))
+        engines = Engines(context())
+        self._images, self._training = DiffusersImages(context(), engines), DiffusersTraining(context(), engines)
         self._lease = GpuLease("benchmark", Needs(), device().type)
         self._runs = itertools.count()
 
@@ -61,13 +61,11 @@ class Studio:
         started = time.monotonic()
         events: list[PluginEvent] = list(self._training.train(run, self._lease))
         weights = [Path(event.path) for event in events if isinstance(event, Weights)]
-        self._training.release()  # one engine at a time has the cores
         return weights[-1], time.monotonic() - started
 
     def close(self) -> None:
-        """End both engines."""
+        """End the engine."""
         self._images.release()
-        self._training.release()
 
     def _folder(self) -> Path:
         folder = self._work / f"run-{next(self._runs):05d}"

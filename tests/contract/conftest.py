@@ -89,7 +89,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     assert isinstance(images, DiffusersImages)
     base = next(row for row in read_registry(ROOT / "sota" / "registry.yml") if row.id == "pocket")
     yield Bench(training, images, base, said)
-    training.release()
     images.release()
 
 

@@ -102,9 +102,8 @@ def test_a_killed_child_is_told_and_replaced(bench: Bench, tmp_path: Path) -> No
     with pytest.raises((BackendCrashed, OutOfMemory)) as told:
         for event in bench.training.train(bench.run(tmp_path / "a", steps=5000), LEASE):
             if isinstance(event, Metric) and event.step == 2:
-                child = bench.training._engine._child
-                assert child is not None
-                os.kill(child.pid, signal.SIGKILL)
+                for child in (engine._child for engine in bench.training._engines._engines if engine._child):
+                    os.kill(child.pid, signal.SIGKILL)
     assert told.value.retryable
     assert told.value.hint
     bench.train(bench.run(tmp_path / "b", steps=2))
@@ -122,3 +121,18 @@ def test_an_unreadable_picture_fails_with_its_name(bench: Bench, tmp_path: Path)
     items = [type(run.dataset[0])(broken, "a caption")]
     with pytest.raises((InvalidInput, BackendError)):
         list(bench.training.train(type(run)(**{**run.__dict__, "dataset": items}), LEASE))
+
+
+def test_what_has_trained_draws_without_a_new_start(
+    bench: Bench, trained: tuple[list[PluginEvent], Path, Path], tmp_path: Path
+) -> None:
+    _, weights, _ = trained
+    bench.images.release()
+    bench.train(bench.run(tmp_path / "a", steps=2))
+    (before,) = [engine._child for engine in bench.training._engines._engines if engine._child]
+    alone = bench.generate(tmp_path / "b", weights)
+    bench.train(bench.run(tmp_path / "c", steps=2))  # forgets the pipeline that drew
+    again = bench.generate(tmp_path / "d", weights)
+    (after,) = [engine._child for engine in bench.images._engines._engines if engine._child]
+    assert before.pid == after.pid
+    assert Path(alone[0].path).read_bytes() == Path(again[0].path).read_bytes()

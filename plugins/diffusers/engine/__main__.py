@@ -40,8 +40,10 @@ def main() -> None:
 
 def _operations() -> dict[str, Any]:
     def train(message: dict[str, Any], report: Any, wishes: Wishes) -> None:
+        from plugins.diffusers.engine.generate import WARM
         from plugins.diffusers.engine.train import train as run
 
+        WARM.forget()  # the lease of a training counts no second pipeline
         run(message, report, wishes)
 
     def generate(message: dict[str, Any], report: Any, wishes: Wishes) -> None:

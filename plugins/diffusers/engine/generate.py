@@ -46,11 +46,16 @@ class Warm:
         """Return the pipeline of a folder, loaded when it is another than last time."""
         key = (folder, device)
         if self._key != key:
-            self._pipe = None
+            self.forget()
             self._pipe = load(folder, device, training=False)
             self._config = self._pipe.scheduler.config
-            self._key, self._loaded = key, set()
+            self._key = key
         return self._pipe
+
+    def forget(self) -> None:
+        """Drop the pipeline; its memory is needed for something else."""
+        self._key, self._pipe, self._config = None, None, None
+        self._loaded = set()
 
     def use(self, loras: list[dict[str, Any]]) -> None:
         """Put exactly these LoRAs in effect; one of strength 0 is left out, so that the base stays untouched."""
