@@ -70,7 +70,7 @@ def serve(app: App, *, share: bool) -> None:
     """Serve until SIGTERM or SIGINT."""
     from isengard.api.serving import run
 
-    app.runtime.prepare()  # a volume that cannot be used is told before anything listens
+    app.runtime.storage.check_writable()  # a volume that cannot be used is told before anything listens
 
     def public_link(port: int) -> str:
         from ui.share import public_link

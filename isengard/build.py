@@ -48,7 +48,7 @@ def build_house(settings: Settings) -> tuple[Isengard, Runtime]:
     }
     workers = Workers(queue, hub, handlers, settings.worker_threads)
     choice = BaseModelChoice(registry, plugins, arbiter)
-    datasets = Datasets(people, storage, settings.max_upload_mb)
+    datasets = Datasets(people, queue, storage, settings.max_upload_mb)
     isengard = Isengard(
         characters=Characters(people, queue, datasets),
         datasets=datasets,

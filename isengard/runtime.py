@@ -27,14 +27,10 @@ class Runtime:
     workers: Workers
     plugins: Plugins
 
-    def prepare(self) -> None:
-        """Make the volume ready; raise ReadOnlyVolume or DiskFull when it cannot be."""
+    def start(self) -> None:
+        """Start everything; raise QueueUnavailable, ReadOnlyVolume or DiskFull when that cannot work."""
         self.storage.prepare()
         self.storage.check_writable()
-
-    def start(self) -> None:
-        """Start everything; raise QueueUnavailable, or what ``prepare`` raises, when that cannot work."""
-        self.prepare()
         if self.server:
             self.server.start()
         self.hub.start()

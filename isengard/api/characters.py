@@ -71,10 +71,10 @@ def _images(routes: APIRouter, isengard: Isengard) -> None:
     datasets = isengard.datasets
 
     @routes.post("/{character_id}/images", status_code=201)
-    def add(character_id: str, files: Annotated[list[UploadFile], File()]) -> UploadReport:
-        """Add pictures, and `.txt` captions named like them. A file sent twice is taken once."""
+    def add(character_id: str, files: Annotated[list[UploadFile], File()], key: Key = None) -> UploadReport:
+        """Add pictures, and `.txt` captions named like them."""
         uploads = [Upload(file.filename or "picture", file.file.read()) for file in files]
-        return datasets.add(character_id, uploads)
+        return datasets.add(character_id, uploads, key)
 
     @routes.get("/{character_id}/images")
     def list_images(character_id: str, cursor: Cursor = None, limit: Limit = 200) -> Page[TrainingImage]:

@@ -112,6 +112,10 @@ class Storage:
         """Thumbnail of the picture with that id."""
         return self.cache / "thumbs" / key[:2] / f"{safe(key)}.webp"
 
+    def report(self, upload_id: str) -> Path:
+        """Verdict on an upload, for a sender who asks again."""
+        return self.cache / "reports" / f"{safe(upload_id)}.json"
+
     def relative(self, path: Path) -> str:
         """Return a path as stored in records: relative to the volume, with forward slashes."""
         resolved = path.resolve()

@@ -13,11 +13,13 @@ from pydantic import Field
 from isengard.domain.base import Value, new_id
 from isengard.domain.character import TrainingImage
 from isengard.domain.page import Page
-from isengard.errors import InvalidInput, UserError
+from isengard.errors import InvalidInput, NotFound, UserError
 from isengard.infra.library import CharacterShelf
 from isengard.infra.library.paging import page
 from isengard.infra.pictures import check
+from isengard.infra.queue import Queue
 from isengard.infra.storage import Storage
+from isengard.services.once import once
 
 MAX_CAPTION_CHARS = 2000
 MAX_IMAGES = 500
@@ -53,11 +55,28 @@ class Datasets:
     """Originals are kept byte for byte; upright copies without metadata are what training sees."""
 
     shelf: CharacterShelf
+    queue: Queue
     storage: Storage
     max_upload_mb: int
 
-    def add(self, character_id: str, files: Sequence[Upload]) -> UploadReport:
+    def add(self, character_id: str, files: Sequence[Upload], idempotency_key: str | None = None) -> UploadReport:
         """Take pictures, and ``.txt`` captions named like them; raise InvalidInput when nothing could be taken."""
+
+        def make(identifier: str) -> UploadReport:
+            report = self._add(character_id, files)
+            if idempotency_key:
+                self.storage.write_json(self.storage.report(identifier), report.model_dump(mode="json"))
+            return report
+
+        return once(self.queue, f"upload-{character_id}", idempotency_key, make, self._report)
+
+    def _report(self, identifier: str) -> UploadReport:
+        try:
+            return UploadReport.model_validate_json(self.storage.report(identifier).read_bytes())
+        except FileNotFoundError as error:
+            raise NotFound("There is no such upload.", "Look at the character's pictures.") from error
+
+    def _add(self, character_id: str, files: Sequence[Upload]) -> UploadReport:
         self.shelf.get(character_id)
         self.storage.require_space()
         uploaded: list[TrainingImage] = []

@@ -171,3 +171,22 @@ def test_a_full_volume_takes_no_picture_and_keeps_what_it_has(
     monkeypatch.setattr(Storage, "free_gb", lambda _: -1.0)
     with pytest.raises(DiskFull):
         house.datasets.add(pictured.id, [Upload("new.jpg", encoded(tint=77))])
+
+
+def test_an_upload_that_is_sent_again_with_its_key_gets_the_same_verdict(
+    house: Isengard, zara: Character, encoded: Callable[..., bytes]
+) -> None:
+    files = [Upload("a.jpg", encoded()), Upload("b.jpg", b"no picture")]
+    first = house.datasets.add(zara.id, files, "key-1")
+    assert (len(first.uploaded), len(first.rejected)) == (1, 1)
+    assert house.datasets.add(zara.id, files, "key-1") == first
+    with pytest.raises(InvalidInput, match="already"):
+        house.datasets.add(zara.id, files[:1], "key-2")
+
+
+def test_a_refused_upload_may_be_sent_again_with_its_key(
+    house: Isengard, zara: Character, encoded: Callable[..., bytes]
+) -> None:
+    with pytest.raises(InvalidInput):
+        house.datasets.add(zara.id, [Upload("a.jpg", b"no")], "key-1")
+    assert len(house.datasets.add(zara.id, [Upload("a.jpg", encoded())], "key-1").uploaded) == 1
