@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from isengard.services.house import Isengard
 from ui.components import choices
-from ui.components.handler import QUIET, handled
+from ui.components.handler import LATEST, QUIET, handled
 from ui.components.image_form import MIX, ImageForm
 from ui.components.page_head import page_head
 from ui.tabs import image, training
@@ -49,8 +48,8 @@ def _wire_load(
 ) -> None:
     @handled
     def named(request: gr.Request) -> Any:
-        wanted = request.query_params.get("tab", TABS[0])
-        return gr.Tabs(selected=wanted if wanted in TABS else TABS[0])
+        wanted = request.query_params.get("tab")
+        return gr.Tabs(selected=wanted) if wanted in TABS else gr.skip()
 
     @handled
     def fresh(character: str | None, trained: str | None, base: str | None, *picked: str | None) -> list[Any]:
@@ -59,19 +58,17 @@ def _wire_load(
     fields = [form.character, form.base, picture.base, *picture.picks]
     targets = [form.character, form.base, *picture.picks, picture.base]
     blocks.load(named, None, tabs, **QUIET)
-    events: list[Callable[..., Any]] = [blocks.load, bridge.input]
-    for event in events:
-        event(fresh, fields, targets, **QUIET)
+    gr.on([blocks.load, bridge.input], fresh, fields, targets, **LATEST)
 
 
 def _wire_bridge(isengard: Isengard, bridge: gr.HTML, tabs: gr.Tabs, form: TrainingForm, picture: ImageForm) -> None:
     @handled
     def train(asked: gr.SelectData) -> list[Any]:
-        return [gr.Tabs(selected="training"), training.offered(isengard, asked.value, None)[0]]
+        return [gr.Tabs(selected="training"), training.chosen(isengard, asked.value)]
 
     @handled
     def use(asked: gr.SelectData) -> list[Any]:
-        picked = image.offered(isengard, [asked.value] + [""] * (MIX - 1), "")
+        picked = image.chosen(isengard, [asked.value] + [""] * (MIX - 1), "")
         return [gr.Tabs(selected="image"), *picked]
 
     @handled
@@ -79,7 +76,7 @@ def _wire_bridge(isengard: Isengard, bridge: gr.HTML, tabs: gr.Tabs, form: Train
         settings = isengard.outputs.get(asked.value).settings
         uses = [(f"{choices.LORA}{use['id']}", use["strength"]) for use in settings.get("loras", ())]
         uses += [("", 1.0)] * (MIX - len(uses))
-        picks = image.offered(isengard, [pick for pick, _ in uses], settings.get("base_model"))[:-1]
+        picks = image.chosen(isengard, [pick for pick, _ in uses], settings.get("base_model") or "")[:-1]
         values = {**settings, "count": 1, "sampler": settings.get("sampler") or ""}
         strengths = [strength for _, strength in uses]
         return [gr.Tabs(selected="image"), *(values.get(name) for name in picture.named), *picks, *strengths]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+import gradio as gr
+
 from isengard.domain.base_model import BaseModelRow
 from isengard.domain.lora import Lora
 from isengard.services.house import Isengard
@@ -47,12 +49,27 @@ def drawing(isengard: Isengard) -> Choices:
     return [("The LoRA's own, else the best one here", ""), *here]
 
 
-def valid(chosen: str | None, choices: Choices) -> str:
-    """Keep a choice that is still offered, else take the first; empty when there is none."""
-    offered = [value for _, value in choices]
-    if chosen is not None and chosen in offered:
-        return chosen
-    return offered[0] if offered else ""
+def dropdown(offers: Choices, chosen: str | None) -> gr.Dropdown:
+    """Return a drop-down with these offers and a choice; with the first offer when the choice is none of them."""
+    return gr.Dropdown(choices=offers, value=chosen if _among(offers, chosen) else _first(offers))
+
+
+def refreshed(offers: Choices, present: str | None, fallback: str | None = None) -> gr.Dropdown:
+    """Return new offers for a drop-down. Its choice is touched only when it is not offered any more.
+
+    A person may choose something else before this arrives: sending the present choice along would undo that.
+    """
+    if _among(offers, present):
+        return gr.Dropdown(choices=offers)
+    return gr.Dropdown(choices=offers, value=_first(offers) if fallback is None else fallback)
+
+
+def _among(offers: Choices, value: str | None) -> bool:
+    return value is not None and value in [offered for _, offered in offers]
+
+
+def _first(offers: Choices) -> str:
+    return offers[0][1] if offers else ""
 
 
 def licence(row: BaseModelRow) -> str:

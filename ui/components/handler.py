@@ -19,6 +19,8 @@ R = TypeVar("R")
 TOAST_SECONDS = 15.0
 # Handlers only read files and queue jobs: many may run at once.
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+# For what follows several fields: one handler for all of them, so that an earlier answer never comes after a later one.
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 log = structlog.get_logger("web")
 
 

@@ -12,7 +12,7 @@ from isengard.domain.request import GenerationRequest
 from isengard.errors import InvalidInput
 from isengard.services.house import Isengard
 from ui.components import choices
-from ui.components.handler import QUIET, handled
+from ui.components.handler import LATEST, QUIET, handled
 from ui.components.image_form import MIX, SHAPES, ImageForm, image_fields
 from ui.components.view import view
 
@@ -60,11 +60,10 @@ def _wire_choices(isengard: Isengard, form: ImageForm) -> None:
         shorter = round(edge * min(across, down) / max(across, down) / EDGE_STEP) * EDGE_STEP
         return (edge, shorter) if across > down else (shorter, edge)
 
-    for each in form.picks:
-        each.change(reveal, form.picks, form.rows[1:], **QUIET)
-    for each in (form.base, form.picks[0]):
-        target = [form.width, form.height, form.steps, form.guidance, form.sampler]
-        each.change(greyed, [form.base, form.picks[0]], target, **QUIET)
+    changes = [each.change for each in form.picks]
+    gr.on(changes, reveal, form.picks, form.rows[1:], **LATEST)
+    target = [form.width, form.height, form.steps, form.guidance, form.sampler]
+    gr.on([form.base.change, changes[0]], greyed, [form.base, form.picks[0]], target, **LATEST)
     form.shape.input(shaped, [form.shape, form.base, form.picks[0]], [form.width, form.height], **QUIET)
 
 
@@ -86,8 +85,7 @@ def _wire_prompt(isengard: Isengard, form: ImageForm) -> None:
         named = " and ".join(missing)
         return f"{named}, {prompt.strip()}" if prompt.strip() else f"a picture of {named}"
 
-    for each in form.picks:
-        each.change(hint, form.picks, [form.trigger, form.insert], **QUIET)
+    gr.on([each.change for each in form.picks], hint, form.picks, [form.trigger, form.insert], **LATEST)
     form.insert.click(insert, [form.prompt, *form.picks], form.prompt, **QUIET)
 
 
@@ -134,13 +132,28 @@ def _triggers(isengard: Isengard, picked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(word for word in words if word))
 
 
-def offered(isengard: Isengard, picked: Sequence[str | None], base: str | None) -> list[Any]:
-    """Return the drop-downs of LoRAs and base models with what is there now; choices that still exist are kept."""
-    (first, *rest), loras, models = picked, choices.loras(isengard), choices.drawing(isengard)
-    further = [choices.NO_MORE, *loras[1:]]
+def chosen(isengard: Isengard, picked: Sequence[str], base: str) -> list[gr.Dropdown]:
+    """Return the drop-downs of LoRAs and base models with these choices."""
+    loras = choices.loras(isengard)
+    (first, *rest), further = picked, _further(loras)
+    return [
+        choices.dropdown(loras, first),
+        *(choices.dropdown(further, pick) for pick in rest),
+        choices.dropdown(choices.drawing(isengard), base),
+    ]
+
+
+def offered(isengard: Isengard, picked: Sequence[str | None], base: str | None) -> list[gr.Dropdown]:
+    """Return them with what is there now; choices that still exist are left alone."""
+    loras = choices.loras(isengard)
+    (first, *rest), further = picked, _further(loras)
     trained = loras[1:2] or loras[:1]  # what a fresh page starts with: the newest character that has a LoRA
     return [
-        gr.Dropdown(choices=loras, value=trained[0][1] if first is None else choices.valid(first, loras)),
-        *(gr.Dropdown(choices=further, value=choices.valid(pick, loras)) for pick in rest),
-        gr.Dropdown(choices=models, value=choices.valid(base, models)),
+        choices.refreshed(loras, first, trained[0][1] if first is None else None),
+        *(choices.refreshed(further, pick) for pick in rest),
+        choices.refreshed(choices.drawing(isengard), base),
     ]
+
+
+def _further(loras: choices.Choices) -> choices.Choices:
+    return [choices.NO_MORE, *loras[1:]]

@@ -14,7 +14,7 @@ from isengard.services.house import Isengard
 from isengard.services.training import TrainingPlan
 from ui.components import choices
 from ui.components.fields import number_field
-from ui.components.handler import QUIET, answered, handled
+from ui.components.handler import LATEST, QUIET, answered, handled
 from ui.components.view import view
 
 PRESETS = [("Quick", "quick"), ("Balanced", "balanced"), ("Best", "best")]
@@ -130,21 +130,22 @@ def _wire(isengard: Isengard, form: TrainingForm, start: gr.Button) -> None:
         greyed = [gr.Textbox(placeholder=str(getattr(config, name))) for name, _, _ in NUMBERS]
         return [choices.licence(isengard.models.get(base).row), *greyed]
 
-    for changing in (form.base, form.preset):
-        changing.change(explain, [form.base, form.preset], [form.about, *form.numbers], **QUIET)
-    for each in form.inputs:
-        each.change(plan, form.inputs, form.plan, trigger_mode="always_last", **QUIET)
+    explained = [form.about, *form.numbers]
+    gr.on([form.base.change, form.preset.change], explain, [form.base, form.preset], explained, **LATEST)
+    gr.on([each.change for each in form.inputs], plan, form.inputs, form.plan, **LATEST)
     started = start.click(submit, form.inputs, None, **QUIET)
     started.success(None, None, None, js="() => window.isengard.jobsChanged()", api_visibility="private")
 
 
-def offered(isengard: Isengard, character: str | None, base: str | None) -> list[Any]:
-    """Return the two drop-downs with what is there now; choices that still exist are kept."""
+def chosen(isengard: Isengard, character: str) -> gr.Dropdown:
+    """Return the drop-down of characters with one chosen."""
+    return choices.dropdown(choices.characters(isengard), character)
+
+
+def offered(isengard: Isengard, character: str | None, base: str | None) -> list[gr.Dropdown]:
+    """Return the two drop-downs with what is there now; choices that still exist are left alone."""
     people, models = choices.characters(isengard), choices.trainable(isengard)
-    return [
-        gr.Dropdown(choices=people, value=choices.valid(character, people)),
-        gr.Dropdown(choices=models, value=choices.valid(base, models)),
-    ]
+    return [choices.refreshed(people, character), choices.refreshed(models, base)]
 
 
 def _request(values: Sequence[Any]) -> TrainingRequest:
