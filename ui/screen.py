@@ -19,7 +19,7 @@ from ui.tabs.video import video_tab
 TABS = ("characters", "training", "image", "video")
 QUEUE_LENGTH = 200
 AT_ONCE = 16
-QUEUE_LOOK_SECONDS = 0.02  # Gradio's own 0.001 keeps an idle app at 5 % of a core
+QUEUE_LOOK_SECONDS = 0.05  # as Gradio has it on Windows; its 0.001 elsewhere keeps an idle app at 5 % of a core
 
 
 def build_ui(isengard: Isengard) -> gr.Blocks:
