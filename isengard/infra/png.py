@@ -7,20 +7,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngInfo, putchunk
 
 from isengard.domain.lora import Lora
 from isengard.domain.request import GenerationRequest
 
+HEAD_BYTES = 8 + 25  # signature and IHDR, which comes first: PNG specification, section 5
+
 
 def embed(source: Path, target: Path, parameters: str, record: dict[str, Any]) -> None:
-    """Write a copy of a picture with its settings inside."""
+    """Write a copy of a PNG with its settings inside. Its pixels are copied as they are packed."""
     info = PngInfo()
     info.add_text("parameters", parameters)
     info.add_text("isengard", json.dumps(record, ensure_ascii=False))
-    with Image.open(source) as image:
-        image.save(target, "PNG", pnginfo=info)
+    packed = source.read_bytes()
+    with target.open("wb") as file:
+        file.write(packed[:HEAD_BYTES])
+        for name, content, *_ in info.chunks:
+            putchunk(file, name, content)
+        file.write(packed[HEAD_BYTES:])
 
 
 def parameters_text(request: GenerationRequest, seed: int, size: tuple[int, int], loras: Sequence[Lora]) -> str:
