@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from isengard.plugins.protocols import TrainingRun
 from plugins.diffusers.training import DiffusersTraining
 
 WARM_UP_STEPS = 2
-CANCEL_SECONDS = 3.0  # within which a cancelled job has left the cores
 BASE_MODEL = "pocket"
 
 
@@ -31,31 +29,29 @@ def measure(scope: Scope) -> list[Figure]:
     volume = scope.folder / "volume"
     with OwnApp(volume) as app, Direct() as engine:
         house = House(app.url, volume)
-        for folder, steps in [("warm", WARM_UP_STEPS), *((f"round-{n}", steps) for n in range(rounds))]:
-            one, other = _one(house, engine, scope.folder / folder, steps, direct_first=len(through) % 2 == 1)
-            through.append(one)
-            direct.append(other)
-    ours, theirs = statistics.median(through[1:]), statistics.median(direct[1:])
+        request: dict[str, Any] = {
+            "character_id": house.character["id"],
+            "config": {"base_model": BASE_MODEL, "preset": "quick"},
+        }
+        request["config"]["steps"] = WARM_UP_STEPS
+        _, job = house.timed("training", request)
+        engine.seconds("train", _arguments(house, job, scope.folder / "warm"))
+        request["config"]["steps"] = steps
+        for number in range(rounds):
+            folder = scope.folder / f"round-{number}"
+            if number % 2:  # with the job of the round before
+                direct.append(engine.seconds("train", _arguments(house, job, folder)))
+            seconds, job = house.timed("training", request)
+            through.append(seconds)
+            if number % 2 == 0:
+                direct.append(engine.seconds("train", _arguments(house, job, folder)))
+    ours, theirs = statistics.median(through), statistics.median(direct)
     how = f"{steps} steps on 12 pictures, median of {rounds} in turn, each way first in half of them"
     return [
         Figure("training", "Isengard over direct", ours / theirs, "x", 1.02, detail=how),
-        Figure("training", "through Isengard, submit to completed", ours, "s", samples=through[1:]),
-        Figure("training", "engine called directly", theirs, "s", samples=direct[1:]),
+        Figure("training", "through Isengard, submit to completed", ours, "s", samples=through),
+        Figure("training", "engine called directly", theirs, "s", samples=direct),
     ]
-
-
-def _one(house: House, engine: Direct, folder: Path, steps: int, *, direct_first: bool) -> tuple[float, float]:
-    """Train once each way with the same configuration; return both times in seconds."""
-    config = {"base_model": BASE_MODEL, "preset": "quick", "steps": steps}
-    request = {"character_id": house.character["id"], "config": config}
-    if direct_first:
-        planned = house.rest.post("/api/training", json=request)  # tells what Isengard makes of the request
-        house.rest.post(f"/api/training/{planned['id']}/cancel")
-        time.sleep(CANCEL_SECONDS)
-        direct = engine.seconds("train", _arguments(house, planned, folder))
-        return house.timed("training", request)[0], direct
-    seconds, job = house.timed("training", request)
-    return seconds, engine.seconds("train", _arguments(house, job, folder))
 
 
 def _arguments(house: House, job: dict[str, Any], folder: Path) -> dict[str, Any]:
