@@ -5,6 +5,8 @@ IsengardError(message, hint)
 │   ├── InvalidInput
 │   ├── NotFound
 │   ├── Conflict         the state forbids it now
+│   ├── NotAllowed       the password is missing or wrong
+│   ├── TooMany          more of something in a short time than any person asks for
 │   └── NotImplementedYet  a scaffold, such as video
 ├── ResourceError        the machine is short of something; not retried unless said otherwise
 │   ├── OutOfVram
@@ -51,6 +53,18 @@ class NotFound(UserError):
 
 class Conflict(UserError):
     """The present state forbids it."""
+
+
+class NotAllowed(UserError):
+    """Whoever asks did not show the password."""
+
+
+class TooMany(UserError):
+    """Asked for too often; ``retry_after`` seconds from now it is taken again."""
+
+    def __init__(self, message: str, hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
 
 
 class NotImplementedYet(UserError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -103,7 +104,8 @@ class _Console:
 
     def _write(self, line: str) -> None:
         if self._shown:
-            sys.stderr.write(line + "\n")
+            with contextlib.suppress(OSError):  # redirected to a full disk, or to a pipe that nobody reads any more
+                sys.stderr.write(line + "\n")
 
     debug = info = warning = error = critical = _write
 

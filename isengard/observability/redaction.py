@@ -6,33 +6,72 @@ import functools
 import math
 import re
 from typing import Any
+from urllib.parse import unquote
 
 REDACTED = "***REDACTED***"
+_NAMES = r"token|password|passwd|pwd|secret|api[_-]?key|private[_-]?key|credentials?"
+# Quotes may be escaped, once or several times over, where JSON stands inside JSON.
+_QUOTE = r"""\\*["']"""
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(hf_)[A-Za-z0-9]+"), rf"\1{REDACTED}"),
-    (re.compile(r"(?<![A-Za-z0-9])(sk-)[A-Za-z0-9][A-Za-z0-9_-]*"), rf"\1{REDACTED}"),  # not task-, disk-, mask-
+    # Not task-, disk-, mask-; but after an escaped line break, whose last letter is none of the word's.
+    (re.compile(r"((?:(?<![A-Za-z0-9])|(?<=\\[nrt]))sk-)[A-Za-z0-9][A-Za-z0-9_-]*"), rf"\1{REDACTED}"),
     (re.compile(r"(ghp_)[A-Za-z0-9]+"), rf"\1{REDACTED}"),
     (re.compile(r"(rpa_)[A-Za-z0-9]+"), rf"\1{REDACTED}"),
+    (re.compile(rf"(?im)((?:set-)?cookie(?:{_QUOTE})?\s*[:=]\s*)[^\r\n\"']+"), r"\1***"),
+    (re.compile(r"(?i)((?:__host-)?isengard=)[A-Za-z0-9_.-]+"), r"\1***"),
     (
-        re.compile(r"(?i)((?:token|password|passwd|secret|api[_-]?key)(?:=|%3D|[\"']?\s*:\s*[\"']?))[^\s&\"',;}]+"),
+        re.compile(rf"(?i)(authorization(?:{_QUOTE})?\s*[:=]\s*(?:{_QUOTE})?(?:(?:bearer|basic)\s+)?)[^\s\"',;\\]+"),
         r"\1***",
     ),
-    (re.compile(r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?)(bearer|basic)\s+[^\s\"',;]+"), r"\1\2 ***"),
-    (re.compile(r"(\w+://[^\s:/@]*:)[^\s/]+@"), r"\1***@"),
-    (re.compile(r"/(?:Users|home)/[^/\s\"']+/"), "/[HOME]/"),
+    (re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), r"\1***"),
+    # A quoted value goes to its closing quote, or to the line's end where that was cut off.
+    (
+        re.compile(rf"(?im)((?:{_NAMES})(?:{_QUOTE})?\s*[:=]\s*b?({_QUOTE}))(?:(?!\2).)*(\2|$)"),
+        r"\1***\3",
+    ),
+    (re.compile(rf"(?i)((?:{_NAMES})(?:=|%3D|\s*:\s*))[^\s&\"',;}}\\]+"), r"\1***"),
+    (re.compile(r"([A-Za-z0-9+.-]{1,20}:/{1,3}[^\s:/@]{0,200}:)[^\s/]{1,500}@"), r"\1***@"),
+    (
+        re.compile(
+            r"[/\\]{1,4}(?:Users|home)[/\\]{1,4}"
+            r"(?:[^/\\\s\"'][^/\\\"'\n]{0,63}?[/\\]{1,4}|[^/\\\s\"':,;)]{1,64}(?=[\s\"':,;)]|$))"
+        ),
+        "/[HOME]/",
+    ),
 )
 # What every secret of the rules above has in it: most of what is logged has none of it, and is passed on at once.
-_SUSPECT = re.compile(r"(?i)hf_|sk-|ghp_|rpa_|token|passw|secret|api[_-]?key|authorization|://|/users/|/home/")
-_SECRET_NAMES = re.compile(r"(?i)\A(.*[_-])?(token|password|passwd|secret|api[_-]?key|authorization|cookie)\Z")
+_MARKS: tuple[str, ...] = (
+    *("hf_", "sk-", "ghp_", "rpa_", "token", "passw", "pwd", "secret", "key", "credential"),
+    *("authorization", "bearer", "cookie", "isengard=", ":/", "users", "home"),
+)
+_ENCODED = re.compile(r"[^\s\"']*%[0-9A-Fa-f]{2}[^\s\"']*")
+_SECRET_NAMES = re.compile(rf"(?i)\A(.*[_-])?({_NAMES}|authorization|(set-)?cookie)\Z")
 
 
 def redact(text: str) -> str:
-    """Return text without secrets."""
-    if not _SUSPECT.search(text):
+    """Return text without secrets; where one was percent-encoded, the part around it comes back decoded."""
+    if "%" in text:
+        text = _ENCODED.sub(_decoded, text)
+    return _cleaned(text)
+
+
+def _cleaned(text: str) -> str:
+    small = text.lower()
+    if not any(mark in small for mark in _MARKS):
         return text
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """Return an encoded part as it is when it holds no secret, else decoded and clean."""
+    plain = found[0]
+    for _ in range(3):  # an address inside an address inside an address
+        plain = unquote(plain)
+    clean = _cleaned(plain)
+    return found[0] if clean == plain else clean
 
 
 @functools.lru_cache(1024)
