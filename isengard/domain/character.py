@@ -1,4 +1,4 @@
-"""A character and the pictures it is trained on."""
+"""A character, and the statement about whose face it is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,32 @@ from pydantic import Field
 from isengard.domain.base import Value, utc_now
 
 Consent = Literal["self", "with_permission", "fictional"]
+STATEMENTS: dict[Consent, str] = {
+    "self": "These are pictures of me.",
+    "with_permission": "The person in these pictures gave permission to train a model of their face and to make "
+    "pictures with it.",
+    "fictional": "The character in these pictures is fictional: no real person is shown.",
+}
+
+
+class ConsentStatement(Value):
+    """What a person states about whose face it is."""
+
+    kind: Consent
+    by: str = Field(default="", max_length=120, description="Who states it.", examples=["Sam Field"])
+    note: str = Field(default="", max_length=500, description="Who gave permission, when and how.")
+
+
+class ConsentRecord(ConsentStatement):
+    """A statement as it was recorded."""
+
+    statement: str = Field(description="The words that were agreed to.")
+    stated_at: datetime = Field(default_factory=utc_now)
+
+    @classmethod
+    def of(cls, stated: ConsentStatement) -> ConsentRecord:
+        """Record a statement now."""
+        return cls(kind=stated.kind, by=stated.by, note=stated.note, statement=STATEMENTS[stated.kind])
 
 
 class NewCharacter(Value):
@@ -35,21 +61,13 @@ class Character(NewCharacter):
 
     id: str
     image_count: int = 0
+    held_out_count: int = Field(default=0, description="Of its pictures, those that never enter a training.")
+    consent_record: ConsentRecord | None = Field(default=None, description="Who stated the consent, when and how.")
     created_at: datetime = Field(default_factory=utc_now)
     updated_at: datetime = Field(default_factory=utc_now)
     sample: bool = Field(default=False, description="Made by 'Try it with a sample character'.")
 
-
-class TrainingImage(Value):
-    """One picture of a character: the original in ``uploads/``, the upright copy in ``datasets/``."""
-
-    id: str
-    filename: str = Field(description="The name it was uploaded under, made safe for display.")
-    original: str = Field(description="File name under uploads/{character_id}/.")
-    curated: str = Field(description="File name under datasets/{character_id}/images/.")
-    width: int = Field(description="Pixels, upright.")
-    height: int
-    bytes: int
-    sha256: str = Field(description="Of the uploaded bytes.")
-    caption: str = ""
-    created_at: datetime = Field(default_factory=utc_now)
+    @property
+    def training_count(self) -> int:
+        """How many pictures a training would see."""
+        return self.image_count - self.held_out_count

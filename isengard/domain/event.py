@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -55,11 +55,13 @@ class Checkpoint(Value):
 
 
 class Weights(Value):
-    """The trained file, checked by the plugin."""
+    """The trained file, checked by the plugin, and the most memory that it took, where that was looked at."""
 
     kind: Literal["weights"] = "weights"
     step: int
     path: str
+    peak_vram_gb: float | None = None
+    peak_ram_gb: float | None = None
 
 
 class Picture(Value):
@@ -101,6 +103,14 @@ class Waiting(Value):
     message: str
 
 
+class SteppedDown(Value):
+    """Memory ran out, and the job goes on with settings that need less."""
+
+    kind: Literal["stepped_down"] = "stepped_down"
+    payload: dict[str, Any] = Field(description="The request from now on.")
+    message: str
+
+
 class CancelAsked(Value):
     """A person wants it to end; what was made is thrown away."""
 
@@ -111,6 +121,18 @@ class StopAsked(Value):
     """A person wants it to end and keep what is trained so far."""
 
     kind: Literal["stop_asked"] = "stop_asked"
+
+
+class SaveAsked(Value):
+    """A person wants a checkpoint after the step at work."""
+
+    kind: Literal["save_asked"] = "save_asked"
+
+
+class SampleAsked(Value):
+    """A person wants sample pictures after the step at work."""
+
+    kind: Literal["sample_asked"] = "sample_asked"
 
 
 class Completed(Value):
@@ -142,6 +164,7 @@ class Requeued(Value):
     message: str
     not_before: datetime | None = None
     error: JobError | None = None
+    why: Literal["failure", "loss", "pause"] = "failure"  # a pause counts as no failure, a loss as a smaller one
     reset_attempts: bool = False
 
 
@@ -154,8 +177,11 @@ JobEvent = Annotated[
     | Picture
     | Claimed
     | Waiting
+    | SteppedDown
     | CancelAsked
     | StopAsked
+    | SaveAsked
+    | SampleAsked
     | Completed
     | Failed
     | CancelDone

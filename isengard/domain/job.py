@@ -10,20 +10,27 @@ from pydantic import Field
 from isengard.domain import event as ev
 from isengard.domain.base import Value, new_id, utc_now
 from isengard.domain.output import Output
-from isengard.domain.request import GenerationRequest, JobType, Request, TrainingRequest
+from isengard.domain.request import DownloadRequest, GenerationRequest, JobType, Request, TrainingRequest
+from isengard.domain.synthetic import SyntheticRequest
 from isengard.errors import Conflict
 
 Status = Literal["queued", "running", "cancelling", "completed", "failed", "cancelled"]
 FINAL: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
-ID_PREFIX: dict[JobType, str] = {"training": "train", "generation": "gen"}
+ID_PREFIX: dict[JobType, str] = {"training": "train", "generation": "gen", "download": "load", "synthetic": "syn"}
+REQUESTS: dict[JobType, type[Request]] = {
+    "training": TrainingRequest,
+    "generation": GenerationRequest,
+    "download": DownloadRequest,
+    "synthetic": SyntheticRequest,
+}
 
-_WORK = ("progress", "metric", "preview", "checkpoint", "weights", "picture", "waiting")
+_WORK = ("progress", "metric", "preview", "checkpoint", "weights", "picture", "waiting", "stepped_down")
 TRANSITIONS: dict[tuple[Status, str], Status] = {
     ("queued", "claimed"): "running",
     ("queued", "cancel_asked"): "cancelled",
     ("queued", "failed"): "failed",  # its request can no longer be read
     **{("running", kind): "running" for kind in _WORK},
-    ("running", "stop_asked"): "running",
+    **{("running", wish): "running" for wish in ("stop_asked", "save_asked", "sample_asked")},
     ("running", "cancel_asked"): "cancelling",
     ("running", "completed"): "completed",
     ("running", "failed"): "failed",
@@ -36,6 +43,14 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
     ("cancelling", "requeued"): "cancelled",  # its worker was lost
     ("failed", "requeued"): "queued",
     ("cancelled", "requeued"): "queued",
+}
+
+WISHES = {  # what is refused, in words
+    "cancel_asked": "cancelled",
+    "stop_asked": "stopped",
+    "save_asked": "saved",
+    "sample_asked": "sampled",
+    "requeued": "retried",
 }
 
 
@@ -52,7 +67,10 @@ class Job(Value):
     status: Status = "queued"
     seq: int = 0
     attempt: int = Field(default=0, description="Grows with each claim: the fencing token.")
-    failures: int = Field(default=0, description="Attempts that ended in an error; the retry policy counts these.")
+    failures: int = Field(default=0, description="Attempts in a row that ended in an error and got no further.")
+    losses: int = Field(default=0, description="Attempts in a row whose worker vanished, and that got no further.")
+    furthest: int = Field(default=0, description="Step of the newest checkpoint, or pictures kept, over all attempts.")
+    worked_seconds: float = Field(default=0, description="Time that all its attempts took together.")
     worker: str | None = None
     progress: float = Field(default=0, description="Percent, 0 to 100.")
     current_step: int = 0
@@ -63,6 +81,9 @@ class Job(Value):
     learning_rate: float | None = None
     preview_url: str | None = None
     stop_asked: bool = False
+    stepped_down: str = Field(default="", description="What was changed, once, because memory had run out.")
+    saves_asked: int = Field(default=0, description="How often a checkpoint was asked for by hand.")
+    samples_asked: int = Field(default=0, description="How often samples were asked for by hand.")
     error: ev.JobError | None = None
     output_path: str | None = Field(default=None, description="Relative to the volume, when completed.")
     outputs: tuple[Output, ...] = ()
@@ -74,21 +95,20 @@ class Job(Value):
     @classmethod
     def of(cls, request: Request, correlation_id: str, title: str = "") -> Job:
         """Make a queued job for a request."""
-        kind: JobType = "training" if isinstance(request, TrainingRequest) else "generation"
+        kind = next(kind for kind, model in REQUESTS.items() if isinstance(request, model))
         return cls(
             id=new_id(ID_PREFIX[kind]),
             type=kind,
             correlation_id=correlation_id,
             payload=request.model_dump(mode="json"),
-            character_id=request.character_id,
+            character_id=None if isinstance(request, DownloadRequest) else request.character_id,
             title=title,
         )
 
     @property
     def request(self) -> Request:
         """The request, validated again."""
-        model = TrainingRequest if self.type == "training" else GenerationRequest
-        return model.model_validate(self.payload)
+        return REQUESTS[self.type].model_validate(self.payload)
 
     @property
     def final(self) -> bool:
@@ -102,6 +122,8 @@ class Job(Value):
             raise Conflict(*_refusal(self.status, event.kind))
         changes = _CHANGES[event.kind](self, event)
         now = utc_now()
+        if self.status in {"running", "cancelling"} and target not in {"running", "cancelling"} and self.started_at:
+            changes["worked_seconds"] = round(self.worked_seconds + (now - self.started_at).total_seconds(), 3)
         if target in FINAL and self.status not in FINAL:
             changes |= {"finished_at": now, "eta_seconds": None, "worker": None}
         if target == "cancelled":
@@ -110,8 +132,7 @@ class Job(Value):
 
 
 def _refusal(status: Status, kind: str) -> tuple[str, str]:
-    wish = {"cancel_asked": "cancelled", "stop_asked": "stopped", "requeued": "retried"}.get(kind, kind)
-    return f"A job that is {status} cannot be {wish}.", "Reload the page to see its present state."
+    return f"A job that is {status} cannot be {WISHES.get(kind, kind)}.", "Reload the page to see its present state."
 
 
 def _claimed(job: Job, event: ev.Claimed) -> dict[str, Any]:
@@ -169,8 +190,14 @@ def _requeued(job: Job, event: ev.Requeued) -> dict[str, Any]:
         "finished_at": None,
         "eta_seconds": None,
         "stop_asked": False,
-        "failures": 0 if reset else job.failures + (1 if event.error else 0),
+        "failures": 0 if reset else job.failures + (event.error is not None and event.why == "failure"),
+        "losses": 0 if reset else job.losses + (event.why == "loss"),
     }
+
+
+def _further(job: Job, reached: int) -> dict[str, Any]:
+    """Forgive earlier failures once an attempt has got further than all before: what repeats is no endless loop."""
+    return {"furthest": reached, "failures": 0, "losses": 0} if reached > job.furthest else {}
 
 
 _CHANGES: dict[str, Any] = {
@@ -178,12 +205,28 @@ _CHANGES: dict[str, Any] = {
     "progress": _progress,
     "metric": _metric,
     "preview": lambda _, event: {"preview_url": event.url or None},
-    "checkpoint": lambda _, event: {"message": f"Saved a checkpoint at step {event.step}"},
+    "checkpoint": lambda job, event: {
+        "message": f"Saved a checkpoint at step {event.step}",
+        **_further(job, event.step),
+    },
     "weights": lambda _j, _e: {"message": "Checking the trained weights"},
-    "picture": lambda _, event: {"message": f"Picture {event.index + 1} is done"},
+    "picture": lambda job, event: {
+        "message": f"Picture {event.index + 1} is done",
+        **_further(job, job.furthest + 1),
+    },
     "waiting": lambda _, event: {"message": event.message},
+    "stepped_down": lambda _, event: {
+        "payload": event.payload,
+        "stepped_down": event.message,
+        "message": event.message,
+    },
     "cancel_asked": lambda _j, _e: {"message": "Cancelling"},
     "stop_asked": lambda _j, _e: {"stop_asked": True, "message": "Stopping; what is trained will be kept"},
+    "save_asked": lambda job, _: {"saves_asked": job.saves_asked + 1, "message": "Saving a checkpoint after this step"},
+    "sample_asked": lambda job, _: {
+        "samples_asked": job.samples_asked + 1,
+        "message": "Drawing samples after this step",
+    },
     "completed": _completed,
     "failed": lambda job, event: {
         "error": event.error,

@@ -14,6 +14,8 @@ class Needs:
     ram_gb: float = 0
     disk_gb: float = 0
     seconds: float = 0
+    backend: str = ""  # whose memory it is: what it keeps while idle is used again by its own next run
+    shared: bool = False  # all runs of this backend use the same memory: one server draws for all of them
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,12 @@ class GpuLease:
 
 @dataclass(frozen=True)
 class Stop:
-    """How a run is asked to end: ``cancel`` throws its work away, ``keep`` ends early with what is trained."""
+    """What a run is asked to do: ``cancel`` throws its work away, ``keep`` ends early with what is trained.
+
+    ``save`` and ``sample`` ask for a checkpoint or sample pictures now; the backend clears them once it has heard.
+    """
 
     cancel: threading.Event = field(default_factory=threading.Event)
     keep: threading.Event = field(default_factory=threading.Event)
+    save: threading.Event = field(default_factory=threading.Event)
+    sample: threading.Event = field(default_factory=threading.Event)

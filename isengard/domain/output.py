@@ -23,8 +23,10 @@ class Output(Value):
     similarity: float | None = Field(default=None, description="Calibrated 0..1; 0.7 means the same person.")
     cosine: float | None = Field(default=None, description="Raw cosine to the character's centroid.")
     face_backend: str | None = None
+    face_model: str | None = Field(default=None, description="SHA-256 of the net: scores of two are never compared.")
     character_id: str | None = None
     prompt: str = ""
+    cell: tuple[int, int] | None = Field(default=None, description="Column and row, for a picture of a grid.")
     settings: dict[str, Any] = Field(default_factory=dict, description="The GenerationRequest that made it.")
     correlation_id: str = ""
     created_at: datetime = Field(default_factory=utc_now)

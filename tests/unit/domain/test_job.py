@@ -22,20 +22,23 @@ EVENTS: dict[str, ev.JobEvent] = {
     "weights": ev.Weights(step=10, path="/volume/jobs/job/weights.safetensors"),
     "picture": ev.Picture(index=1, path="/volume/jobs/job/1.png", seed=7, width=64, height=64),
     "claimed": ev.Claimed(worker="one"),
+    "stepped_down": ev.SteppedDown(payload={"character_id": "char-1"}, message="Out of memory: smaller now"),
     "waiting": ev.Waiting(message="Waiting for the GPU"),
     "cancel_asked": ev.CancelAsked(),
     "stop_asked": ev.StopAsked(),
+    "save_asked": ev.SaveAsked(),
+    "sample_asked": ev.SampleAsked(),
     "completed": ev.Completed(output_path="loras/x/v1.safetensors"),
     "failed": ev.Failed(error=ERROR),
     "cancelled": ev.CancelDone(),
     "requeued": ev.Requeued(message="Again"),
 }
-WORK = ("progress", "metric", "preview", "checkpoint", "weights", "picture", "waiting")
+WORK = ("progress", "metric", "preview", "checkpoint", "weights", "picture", "waiting", "stepped_down")
 ALLOWED: dict[str, dict[str, str]] = {
     "queued": {"claimed": "running", "cancel_asked": "cancelled", "failed": "failed"},
     "running": {
         **dict.fromkeys(WORK, "running"),
-        "stop_asked": "running",
+        **dict.fromkeys(("stop_asked", "save_asked", "sample_asked"), "running"),
         "cancel_asked": "cancelling",
         "completed": "completed",
         "failed": "failed",
