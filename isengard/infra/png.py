@@ -37,10 +37,12 @@ def parameters_text(request: GenerationRequest, seed: int, size: tuple[int, int]
     pairs = {
         "Steps": request.steps,
         "Sampler": request.sampler,
+        "Schedule type": request.scheduler,
         "CFG scale": request.guidance_scale,
         "Seed": seed,
         "Size": f"{size[0]}x{size[1]}",
         "Model": request.base_model,
+        "Denoising strength": request.denoise,
     }
     if loras:
         hashes = ", ".join(f"{lora.character_name or lora.id}-{lora.version}: {lora.sha256[:12]}" for lora in loras)
