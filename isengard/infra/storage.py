@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from isengard.errors import DiskFull, NotFound
 from isengard.infra.disk import disk_errors
-from isengard.infra.leftovers import is_leftover, partial_name
+from isengard.infra.leftovers import is_abandoned, is_leftover, partial_name
+from isengard.infra.locks import lock_held, sweep_locks
+from isengard.infra.room import GB, Room
 
-GB = 2**30
+__all__ = ["GB", "SAFE_ID", "Storage", "safe"]
+
 SAFE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}\Z")
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
-FOLDERS = ("characters", "uploads", "datasets", "synthetic", "loras", "outputs", "comfyui", "cache", "work", "redis")
-WRITTEN = ("characters", "uploads", "datasets", "loras", "outputs", "cache")
+WRITTEN = ("characters", "uploads", "datasets", "synthetic", "loras", "outputs", "cache", "wildcards", "work", "trash")
+FOLDERS = (*WRITTEN, "comfyui", "redis")
 
 
 def safe(identifier: str) -> str:
@@ -30,12 +32,13 @@ def safe(identifier: str) -> str:
     return identifier
 
 
-class Storage:
+class Storage(Room):
     """The storage contract: where everything lies."""
 
+    LOOKED_AT = "looked-at"  # lies in a folder of checkpoints once a person has seen them
+
     def __init__(self, volume_root: Path, min_free_gb: float = 0.0) -> None:
-        self.root = volume_root.resolve()
-        self.min_free_gb = min_free_gb
+        super().__init__(volume_root.resolve(), min_free_gb)
 
     def prepare(self) -> None:
         """Make the folders and sweep away what a crash left half-written."""
@@ -45,6 +48,9 @@ class Storage:
             for path in (path for name in WRITTEN for path in (self.root / name).rglob(".*")):
                 if is_leftover(path):
                     path.unlink(missing_ok=True)
+            for path in (self.root / "loras").glob("*/v*.safetensors"):
+                if is_abandoned(path):
+                    path.unlink(missing_ok=True)
 
     # --- where things lie -------------------------------------------------------------------
 
@@ -52,6 +58,11 @@ class Storage:
     def cache(self) -> Path:
         """What can be made again; may be cleared while nothing runs."""
         return self.root / "cache"
+
+    @property
+    def owner(self) -> Path:
+        """Hash of the owner's password, and the key that signs sessions."""
+        return self.root / "owner.json"
 
     @property
     def redis_dir(self) -> Path:
@@ -75,6 +86,23 @@ class Storage:
         """Originals, as they were uploaded."""
         return self.root / "uploads" / safe(character_id)
 
+    def init_image(self, image_id: str) -> Path:
+        """Return where a picture lies that was sent to start a generation from."""
+        return self.root / "uploads" / "init-images" / f"{safe(image_id)}.png"
+
+    @property
+    def wildcards(self) -> Path:
+        """Lists of words that prompts choose from, a text file each."""
+        return self.root / "wildcards"
+
+    def wildcard(self, name: str) -> Path:
+        """Return where one list of words lies."""
+        return self.wildcards / f"{safe(name)}.txt"
+
+    def grid(self, job_id: str) -> Path:
+        """Return where a comparison grid lies as one picture."""
+        return self.outputs(job_id) / "grid.jpg"
+
     def dataset(self, character_id: str) -> Path:
         """Folder of what a character is trained on."""
         return self.root / "datasets" / safe(character_id)
@@ -83,14 +111,43 @@ class Storage:
         """Upright copies without metadata."""
         return self.dataset(character_id) / "images"
 
+    def dataset_held_out(self, character_id: str) -> Path:
+        """Pictures for evaluation: beside the folder that trainers are pointed at, never in it."""
+        return self.dataset(character_id) / "held_out"
+
+    def dataset_removed(self, character_id: str) -> Path:
+        """Pictures that an undo may bring back."""
+        return self.dataset(character_id) / "removed"
+
+    def dataset_history(self, character_id: str) -> Path:
+        """Record of the edits."""
+        return self.dataset(character_id) / "history.json"
+
+    def checkup(self, character_id: str) -> Path:
+        """Record of the Doctor's findings that a person ignores."""
+        return self.dataset(character_id) / "checkup.json"
+
     def dataset_metadata(self, character_id: str) -> Path:
         """Record of the pictures and their captions."""
         return self.dataset(character_id) / "metadata.json"
+
+    def synthetic(self, character_id: str | None = None) -> Path:
+        """Synthetic pictures of a character, or the folder of all characters' folders."""
+        return self.root / "synthetic" / (safe(character_id) if character_id else "")
 
     def loras(self, character_id: str | None = None) -> Path:
         """LoRA versions of a character, or the folder of all characters' folders."""
         base = self.root / "loras"
         return base / safe(character_id) if character_id else base
+
+    @property
+    def trash(self) -> Path:
+        """What was deleted and can still be taken back, a folder for each kind."""
+        return self.root / "trash"
+
+    def trashed_lora(self, lora_id: str) -> Path:
+        """Folder of one deleted LoRA."""
+        return self.trash / "loras" / safe(lora_id)
 
     def outputs(self, job_id: str | None = None) -> Path:
         """Pictures of a job, or the folder of all jobs' folders."""
@@ -108,9 +165,22 @@ class Storage:
                 return self.resolve(self.relative(path))
         raise NotFound("The job has no such file.", "Files of a job go when it is tidied up; reload the page.")
 
+    @property
+    def last_backup(self) -> Path:
+        """Word of scripts/backup.py on how the last backup went."""
+        return self.cache / "last-backup.json"
+
     def thumb(self, key: str) -> Path:
         """Thumbnail of the picture with that id."""
         return self.cache / "thumbs" / key[:2] / f"{safe(key)}.webp"
+
+    def faces(self, key: str) -> Path:
+        """Return where the faces of a picture are kept, by a digest of the picture and of who looked at it."""
+        return self.cache / "faces" / key[:2] / f"{safe(key)}.json"
+
+    def uncropped(self, key: str) -> Path:
+        """Upright copy of a whole original, where the set has only a part of it."""
+        return self.cache / "uncropped" / f"{safe(key)}.png"
 
     def report(self, upload_id: str) -> Path:
         """Verdict on an upload, for a sender who asks again."""
@@ -174,6 +244,12 @@ class Storage:
         with self.writing(target) as partial:
             partial.write_bytes(content)
 
+    def write_private(self, target: Path, content: bytes) -> None:
+        """Write bytes that only this user may read, whole or not at all."""
+        with self.writing(target) as partial:
+            partial.touch(mode=0o600)
+            partial.write_bytes(content)
+
     def remove(self, path: Path) -> None:
         """Delete a file or folder; nothing happens when it is not there."""
         with disk_errors(self.root):
@@ -188,26 +264,19 @@ class Storage:
         folder = self.cache / "locks"
         with disk_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
-            # Each opening has a lock of its own, so that this holds between threads too.
-            with (folder / safe(key)).open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with lock_held(folder / safe(key)):
                 yield
 
-    # --- room -------------------------------------------------------------------------------
+    def sweep_locks(self) -> None:
+        """Delete the lock files that nobody has used for a day."""
+        sweep_locks(self.cache / "locks")
 
-    def free_gb(self) -> float:
-        """Free room on the volume, in GB of 2**30 bytes."""
-        with disk_errors(self.root):
-            return shutil.disk_usage(self.root).free / GB
+    # --- is it usable -----------------------------------------------------------------------
 
-    def require_space(self, gb: float = 0.0) -> None:
-        """Raise DiskFull unless ``gb`` and the reserve fit."""
-        free = self.free_gb()
-        if free < gb + self.min_free_gb:
-            raise DiskFull(
-                f"The volume has {free:.1f} GB left; this needs {gb + self.min_free_gb:.1f} GB.",
-                "Delete pictures, LoRAs or the cache folder, or use a larger volume.",
-            )
+    def check_usable(self) -> None:
+        """Raise ReadOnlyVolume; a full volume is usable: room is made by deleting."""
+        with suppress(DiskFull):
+            self.check_writable()
 
     def check_writable(self) -> None:
         """Raise ReadOnlyVolume or DiskFull when a small file cannot be written."""

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from isengard.domain.base import new_id
-from isengard.domain.character import Character, TrainingImage
+from isengard.domain.character import Character
 from isengard.domain.lora import Lora
 from isengard.domain.output import Output
 from isengard.errors import InvalidInput, NotFound
-from isengard.infra import pictures
-from isengard.infra.library import CharacterShelf, LoraShelf, OutputShelf
+from isengard.infra.library import CharacterShelf, LoraShelf, LoraTrash, OutputShelf
 from isengard.infra.storage import Storage
 
 
@@ -50,13 +49,6 @@ def together(*tasks: Callable[[], object]) -> None:
         thread.join()
 
 
-def add(shelf: CharacterShelf, character: Character, content: bytes) -> TrainingImage | None:
-    digest = hashlib.sha256(content).hexdigest()
-    names = {"filename": "a.jpg", "original": f"{digest}.jpg", "curated": f"{digest}.png"}
-    image = TrainingImage(id=new_id("img"), width=96, height=80, bytes=len(content), sha256=digest, **names)
-    return image if shelf.add_image(character.id, image, content, pictures.check(content)) else None
-
-
 def lora(character_id: str = "char-1", **fields: object) -> Lora:
     return Lora(id=new_id("lora"), character_id=character_id, version="", base_model="pocket", **fields)
 
@@ -68,7 +60,7 @@ def output(storage: Storage, job_id: str, index: int, character_id: str = "char-
     return Output(id=f"{job_id}.{index}", job_id=job_id, seed=index, width=64, height=64, **where)
 
 
-# --- characters and their pictures -----------------------------------------------------------
+# --- characters -------------------------------------------------------------------------------
 
 
 def test_characters_are_listed_newest_first_page_by_page(characters: CharacterShelf) -> None:
@@ -100,67 +92,7 @@ def test_an_unknown_character_or_picture_is_not_found(characters: CharacterShelf
         with pytest.raises(NotFound):
             characters.get(wrong)
     with pytest.raises(NotFound):
-        characters.image(zara.id, "img-none")
-
-
-def test_a_picture_is_kept_byte_for_byte_beside_its_clean_copy(
-    characters: CharacterShelf, zara: Character, encoded: Callable[..., bytes]
-) -> None:
-    content = encoded()
-    image = add(characters, zara, content)
-    assert image is not None
-    assert characters.original(zara.id, image).read_bytes() == content
-    assert pictures.check(characters.curated(zara.id, image).read_bytes()).suffix == "png"
-    assert characters.get(zara.id).image_count == 1
-    assert characters.thumb(zara.id, image).read_bytes()[8:12] == b"WEBP"
-
-
-def test_the_same_file_is_not_kept_twice_even_by_two_threads(
-    characters: CharacterShelf, zara: Character, encoded: Callable[..., bytes]
-) -> None:
-    content = encoded()
-    together(*(lambda: add(characters, zara, content) for _ in range(6)))
-    assert len(characters.images(zara.id)) == 1
-
-
-def test_pictures_added_by_several_threads_are_all_recorded(
-    characters: CharacterShelf, zara: Character, encoded: Callable[..., bytes]
-) -> None:
-    contents = [encoded(tint=20 * n) for n in range(6)]
-    together(*(lambda c=c: add(characters, zara, c) for c in contents))
-    assert {image.sha256 for image in characters.images(zara.id)} == {hashlib.sha256(c).hexdigest() for c in contents}
-
-
-def test_a_removed_picture_takes_its_files_and_its_thumbnail_along(
-    characters: CharacterShelf, zara: Character, storage: Storage, encoded: Callable[..., bytes]
-) -> None:
-    image = add(characters, zara, encoded())
-    assert image is not None
-    characters.thumb(zara.id, image)
-    characters.change_images(zara.id, lambda _: None)
-    assert characters.images(zara.id) == []
-    assert not [p for p in storage.root.rglob("*") if p.suffix in {".jpg", ".png", ".webp"}]
-
-
-def test_a_deleted_character_leaves_no_picture_anywhere(
-    characters: CharacterShelf, zara: Character, storage: Storage, encoded: Callable[..., bytes]
-) -> None:
-    image = add(characters, zara, encoded())
-    assert image is not None
-    characters.thumb(zara.id, image)
-    characters.delete(zara.id)
-    assert not [p for p in storage.root.rglob("*") if p.suffix in {".jpg", ".png", ".webp", ".json"}]
-    with pytest.raises(NotFound):
-        characters.get(zara.id)
-
-
-def test_a_picture_that_arrives_after_its_character_was_deleted_is_not_kept(
-    characters: CharacterShelf, zara: Character, storage: Storage, encoded: Callable[..., bytes]
-) -> None:
-    characters.delete(zara.id)
-    with pytest.raises(NotFound):
-        add(characters, zara, encoded())
-    assert not storage.uploads(zara.id).exists()
+        characters.datasets.image(zara.id, "img-none")
 
 
 def test_changes_by_several_threads_do_not_undo_each_other(characters: CharacterShelf, zara: Character) -> None:
@@ -207,11 +139,13 @@ def test_a_failed_copy_leaves_no_version_behind(loras: LoraShelf, tmp_path: Path
     assert list(storage.loras("char-1").iterdir()) == []
 
 
-def test_a_version_number_is_not_given_again_after_a_later_one(loras: LoraShelf, tmp_path: Path) -> None:
+def test_a_version_number_is_not_given_again_after_a_later_one(
+    loras: LoraShelf, tmp_path: Path, storage: Storage
+) -> None:
     weights = tmp_path / "weights"
     weights.write_bytes(b"x")
     first, _ = (loras.add(weights, lora()) for _ in range(2))
-    loras.delete(first)
+    LoraTrash(storage, loras).put(first)
     assert loras.add(weights, lora()).version == "v3"
 
 
@@ -227,13 +161,13 @@ def test_weights_without_a_record_and_a_record_without_weights_are_not_listed(
     assert loras.list("char-1", None, 10).total == 1
 
 
-def test_a_lora_can_be_noted_and_deleted(loras: LoraShelf, tmp_path: Path) -> None:
+def test_a_lora_can_be_noted_and_deleted(loras: LoraShelf, tmp_path: Path, storage: Storage) -> None:
     weights = tmp_path / "weights"
     weights.write_bytes(b"x")
     one = loras.add(weights, lora())
     loras.save(one.model_copy(update={"note": "the best"}))
     assert loras.get(one.id).note == "the best"
-    loras.delete(one)
+    LoraTrash(storage, loras).put(one)
     with pytest.raises(NotFound):
         loras.get(one.id)
 

@@ -251,3 +251,38 @@ def test_every_refusal_has_a_hint(storage: Storage) -> None:
     with pytest.raises(IsengardError) as told:
         storage.work_file("train-1", "x")
     assert told.value.hint
+
+
+def test_unused_locks_are_swept_and_held_ones_never(storage: Storage) -> None:
+    folder = storage.cache / "locks"
+    past = time.time() - 2 * 86_400
+    with storage.locked("held"):
+        with storage.locked("unused"):
+            pass
+        with storage.locked("young"):
+            pass
+        for name in ("held", "unused"):
+            os.utime(folder / name, (past, past))
+        storage.sweep_locks()
+        assert {path.name for path in folder.iterdir()} == {"held", "young"}
+
+
+def test_a_lock_excludes_others_though_it_is_swept_while_they_wait(storage: Storage) -> None:
+    inside = counted = 0
+
+    def count() -> None:
+        nonlocal inside, counted
+        for _ in range(50):
+            with storage.locked("one"):
+                inside += 1
+                assert inside == 1
+                counted += 1
+                inside -= 1
+                (storage.cache / "locks" / "one").unlink()  # as a sweeper does that holds it, last of all
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counted == 200
