@@ -11,22 +11,34 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
 
-from isengard.domain.base_model import BaseModelRow
+from isengard.domain.base_model import UNVERIFIED, BaseModelRow
 from isengard.infra.sota import sha256_of
+from isengard.plugins.presets import PRESETS, Confidence, Preset, read_presets
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from registry_sources import (  # noqa: E402 - scripts is no package
+    checked_licence,
+    checked_sources,
+    checked_together,
+    checked_training,
+    checked_workflow,
+)
+
+TOP = {"version", "components", "custom_nodes", "shared", "models"}
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}\Z")  # it becomes a folder's name on the volume
 RESTRICTED = re.compile(r"(?i)non-?\s?commercial|research only|personal use")
 COMPONENT_FIELDS = ("source", "version", "commit", "license")
-PRESETS = ("quick", "balanced", "best")
-PRESET_FIELDS = ("rank", "alpha", "learning_rate", "steps", "batch_size", "target_modules", "sample")
+PRESET_FIELDS = ("rank", "alpha", "learning_rate", "steps", "batch_size", "sample", "source", "confidence")
+CONFIDENCE = get_args(Confidence)
 
 
 class Unreadable(Exception):
@@ -45,7 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.registry}: {error}", file=sys.stderr)
         return 2
     rows, problems = parsed(content["models"])
-    problems += [*checked_rows(rows, options.root), *checked_components(content.get("components"))]
+    problems += [*checked_top(content), *checked_rows(rows, options.root), *checked_together(rows)]
+    problems += checked_components(content.get("components"))
+    problems += checked_components(content.get("custom_nodes"), "custom node")
     for problem in problems:
         print(f"{options.registry.name}: {problem}", file=sys.stderr)
     for note in notes(rows, options.root):
@@ -99,9 +113,13 @@ def _checked(row: BaseModelRow, by_id: dict[str, BaseModelRow], root: Path) -> I
     if row.commercial_use and RESTRICTED.search(row.license):
         yield f"commercial_use is true, but the licence is '{row.license}'"
     yield from _alternative(row, by_id)
+    yield from checked_licence(row)
+    yield from checked_sources(row)
+    yield from checked_training(row, by_id)
+    yield from checked_workflow(row, root)
     if row.path:
         yield from _embedded(row, root)
-        yield from _presets(row, root)
+    yield from _presets(row, root)
 
 
 def _empty_fields(row: BaseModelRow) -> Iterator[str]:
@@ -135,42 +153,60 @@ def _embedded(row: BaseModelRow, root: Path) -> Iterator[str]:
 
 
 def _presets(row: BaseModelRow, root: Path) -> Iterator[str]:
-    """Check the presets of a row that must be trainable from the first day."""
+    """Check the presets of a row that is trained; those of a row that ships must be there."""
     path = _preset_file(row, root)
     if "lora" not in row.compatibility.supported_training:
         return
-    if not path.is_file():
+    if path.is_file():
+        yield from (f"{path.relative_to(root)}: {problem}" for problem in _preset_problems(row, root))
+    elif row.path:
         yield f"it trains LoRAs, but {path.relative_to(root)} is missing"
-        return
-    yield from (f"{path.relative_to(root)}: {problem}" for problem in _preset_problems(path))
 
 
-def _preset_problems(path: Path) -> Iterator[str]:
+def _preset_problems(row: BaseModelRow, root: Path) -> Iterator[str]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        loaded = read_presets(root, row)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError) as error:
         yield f"cannot be read: {error}"
         return
     for preset in PRESETS:
-        fields = loaded.get(preset) if isinstance(loaded, dict) else None
-        missing = [name for name in PRESET_FIELDS if not isinstance(fields, dict) or name not in fields]
-        if missing:
+        fields = loaded.get(preset, {})
+        wanted = (*PRESET_FIELDS, "target_modules") if row.path else PRESET_FIELDS
+        if missing := [name for name in wanted if name not in fields]:
             yield f"preset '{preset}' lacks {', '.join(missing)}"
+        else:
+            yield from _preset_values(preset, fields)
 
 
-def checked_components(components: Any) -> Iterator[str]:
+def _preset_values(preset: str, fields: Preset) -> Iterator[str]:
+    if fields["confidence"] not in CONFIDENCE:
+        yield f"preset '{preset}': confidence is '{fields['confidence']}'; give one of {', '.join(CONFIDENCE)}"
+    limits = [fields[name] for name in ("min_steps", "steps", "max_steps") if name in fields]
+    if limits != sorted(limits):
+        yield f"preset '{preset}': steps {fields['steps']} are not between min_steps and max_steps"
+    if "steps_per_image" in fields and not {"min_steps", "max_steps"} <= fields.keys():
+        yield f"preset '{preset}': steps_per_image needs min_steps and max_steps"
+
+
+def checked_top(content: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong beside the models themselves."""
+    for name in sorted(set(content) - TOP):
+        yield f"'{name}' is no part of a registry"
+
+
+def checked_components(components: Any, what: str = "component") -> Iterator[str]:
     """Yield what is wrong with the pins of outside programs; there may be none."""
     if components is None:
         return
     if not isinstance(components, dict):
-        yield "components is not a mapping of name to pin"
+        yield f"{what}s is not a mapping of name to pin"
         return
     for name, pin in components.items():
         missing = [field for field in COMPONENT_FIELDS if not isinstance(pin, dict) or not pin.get(field)]
         if missing:
-            yield f"component {name}: lacks {', '.join(missing)}"
+            yield f"{what} {name}: lacks {', '.join(missing)}"
         elif not COMMIT.match(str(pin["commit"])):
-            yield f"component {name}: commit '{pin['commit']}' is not a full commit of 40 hex digits"
+            yield f"{what} {name}: commit '{pin['commit']}' is not a full commit of 40 hex digits"
 
 
 def notes(rows: list[BaseModelRow], root: Path) -> Iterator[str]:
@@ -179,6 +215,8 @@ def notes(rows: list[BaseModelRow], root: Path) -> Iterator[str]:
         trains = "lora" in row.compatibility.supported_training
         if trains and not row.path and not _preset_file(row, root).is_file():
             yield f"{row.id} can be trained in principle, but Isengard has no presets for '{row.family}' yet"
+        for place in [s.place(f) for s in row.sources for f in s.files if f.sha256 == UNVERIFIED]:
+            yield f"{row.id}: nobody verified the hash of {place}; only what its source reports is checked"
 
 
 def _preset_file(row: BaseModelRow, root: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from isengard.domain.base_model import BaseModelRow
+from isengard.domain.base_model import BaseModelRow, Source
 from isengard.errors import InvalidInput, NotFound
 
 
@@ -36,6 +36,17 @@ class Registry:
         except KeyError as error:
             names = ", ".join(row.id for row in self.base_models())
             raise NotFound(f"There is no base model called '{model_id}'.", f"Choose one of: {names}.") from error
+
+    def source(self, row: BaseModelRow, source_id: str) -> Source:
+        """Return one of a row's sources, its first for ''; raise NotFound."""
+        for source in row.sources:
+            if source_id in {"", source.id}:
+                return source
+        names = ", ".join(source.id for source in row.sources)
+        raise NotFound(
+            f"The registry knows no source '{source_id}' of {row.name}." if source_id else f"{row.name} has no source.",
+            f"Choose one of: {names}." if names else "It ships with Isengard, or is put in place by hand.",
+        )
 
     def folder(self, row: BaseModelRow) -> Path:
         """Where the weights of a diffusers-format model lie, or would lie."""

@@ -34,6 +34,8 @@ PRESET = {
     "batch_size": 1,
     "target_modules": ["to_q"],
     "sample": {"steps": 2},
+    "source": "a test",
+    "confidence": "low",
 }
 PIN = {"source": "somewhere/tool", "version": "v1", "commit": "a" * 40, "license": "GPL-3.0"}
 
@@ -44,6 +46,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "name": "Tiny",
         "source": "here",
         "license": "MIT",
+        "license_id": "MIT",
         "commercial_use": True,
         "version": "1",
         "sha256": "unverified",
@@ -123,6 +126,9 @@ def test_the_true_hash_passes(checked: Checked) -> None:
         ({"sha256": "abc123"}, "64 small hex digits"),
         ({"sha256": "A" * 64}, "64 small hex digits"),
         ({"sha256": "0" * 64}, "but the weights in 'models/tiny' have"),
+        ({"license_id": ""}, "give an SPDX id"),
+        ({"commercial_use": False}, "MIT allows it"),
+        ({"license_url": "http://x"}, "give an https address"),
         ({"license": "FLUX.1-dev Non-Commercial License"}, "commercial_use is true"),
         ({"license": "Noncommercial research only"}, "commercial_use is true"),
         ({"fast_test_alternative": "nobody"}, "'nobody' is not in the registry"),
@@ -184,8 +190,29 @@ def test_broken_presets_are_named(checked: Checked, root: Path, text: str) -> No
     assert "sota/presets/tiny.yml" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"confidence": "certain"}, "confidence is 'certain'"),
+        ({"steps": 9, "steps_per_image": 2, "min_steps": 10, "max_steps": 20}, "not between min_steps and max_steps"),
+        ({"steps_per_image": 2}, "needs min_steps and max_steps"),
+        ({"steps_per_image": 2, "min_steps": 10, "max_steps": 20}, None),
+    ],
+)
+def test_a_preset_that_contradicts_itself_is_named(
+    checked: Checked, root: Path, changes: dict[str, Any], named: str | None
+) -> None:
+    presets = {"quick": PRESET, "balanced": PRESET, "best": PRESET | changes}
+    (root / "sota" / "presets" / "tiny.yml").write_text(yaml.safe_dump(presets))
+    done = checked({"models": [row()]})
+    assert done.returncode == (1 if named else 0)
+    assert (named or "") in done.stderr
+
+
 def test_a_model_that_does_not_ship_may_lack_presets_and_weights(checked: Checked) -> None:
-    done = checked({"models": [row(), row(id="large", path=None, family="large")]})
+    needs = {"training": {"vram_gb": 8, "ram_gb": 8}}
+    large = row(id="large", path=None, family="large", trainer_arch="sdxl", needs=needs)
+    done = checked({"models": [row(), large]})
     assert done.returncode == 0
     assert "note: large can be trained in principle" in done.stdout
 
@@ -202,3 +229,72 @@ def test_a_file_that_is_not_there_is_told_apart(run: Run, tmp_path: Path) -> Non
     done = run(tmp_path / "none.yml")
     assert done.returncode == 2
     assert "cannot be read" in done.stderr
+
+
+FILE = {"path": "a.safetensors", "to": "vae/a.safetensors", "size": 9, "sha256": "a" * 64}
+SOURCE = {"id": "hub", "kind": "huggingface", "use": ["images"], "name": "owner/repo", "files": [FILE]}
+NEEDS = {"images": {"vram_gb": 8, "ram_gb": 8}}
+
+
+def source(**changes: Any) -> list[dict[str, Any]]:
+    return [SOURCE | changes]
+
+
+def test_a_row_with_files_is_sound(checked: Checked) -> None:
+    done = checked({"models": [row(sources=[SOURCE], comfyui={"VAE": "vae/a.safetensors"}, needs=NEEDS)]})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"sources": [SOURCE, SOURCE]}, "source 'hub' is there twice"),
+        ({"sources": source(name="repo")}, "give owner/repository"),
+        ({"sources": source(kind="url", name="http://x/y")}, "an https address"),
+        ({"sources": source(kind="url", name="https://me:secret@x/y")}, "without user"),
+        ({"sources": source(kind="pypi", name="package>=1")}, "package==version"),
+        ({"sources": source(use=[])}, "use is empty"),
+        ({"sources": source(files=[])}, "either files or patterns"),
+        ({"sources": source(include=["*"])}, "either files or patterns"),
+        ({"sources": source(kind="url", name="https://x/y", files=[], include=["*"])}, "for Hugging Face alone"),
+        ({"sources": source(folder="../out")}, "leaves the models folder"),
+        ({"sources": source(files=[FILE | {"to": "../../etc/x"}])}, "leaves the folder"),
+        ({"sources": source(files=[FILE | {"to": "/etc/x"}])}, "leaves the folder"),
+        ({"sources": source(files=[FILE | {"to": "checkpoints/a.ckpt"}])}, "can run programs"),
+        ({"sources": source(files=[FILE | {"sha256": "a" * 63}])}, "64 small hex digits"),
+        ({"sources": source(files=[FILE | {"size": 0}])}, "greater than 0"),
+        ({"sources": source(files=[FILE, FILE | {"size": 10}])}, "is another file than the one of tiny"),
+        ({"sources": source(kind="torrent")}, "Input should be"),
+        ({"sources": [SOURCE], "gated": True}, "none of its sources is"),
+        ({"sources": [SOURCE], "comfyui": {"VAE": "vae/b.safetensors"}, "needs": NEEDS}, "no source brings it"),
+        ({"comfyui": {"VAE": "models/a.safetensors"}, "needs": NEEDS}, "ComfyUI looks in vae"),
+        ({"comfyui": {"LORA": "loras/a.safetensors"}, "needs": NEEDS}, "no workflow knows"),
+        ({"comfyui": {"VAE": "vae/a.safetensors"}}, "needs says nothing of images"),
+        ({"sources": source(files=[FILE | {"size": 2**30}]), "size_gb": 5}, "have 1.0 GB"),
+        ({"trainer_arch": "sd4", "needs": {"training": {"vram_gb": 1, "ram_gb": 1}}}, "would train the wrong thing"),
+        ({"trainer_arch": "sdxl"}, "needs says nothing of training"),
+        ({"path": None}, "has no trainer_arch"),
+        ({"trainer_adapter": "tiny"}, "is no training adapter"),
+        ({"workflow": "nowhere"}, "workflow 'nowhere' is not there"),
+    ],
+)
+def test_a_seeded_mistake_is_refused_in_a_clear_sentence(checked: Checked, changes: dict[str, Any], named: str) -> None:
+    done = checked({"models": [row(**changes)]})
+    assert done.returncode == 1
+    assert named in done.stderr
+    assert "tiny" in done.stderr
+
+
+def test_a_workflow_of_other_models_is_refused(checked: Checked, root: Path) -> None:
+    folder = root / "plugins" / "comfyui" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / "flow.json").write_text('{"families": ["other"], "base_models": [], "nodes": ["VAE_INJECT"]}')
+    done = checked({"models": [row(workflow="flow")]})
+    assert "is made for other models" in done.stderr
+    assert "needs VAE" in done.stderr
+
+
+def test_an_unknown_part_and_an_unpinned_node_are_named(checked: Checked) -> None:
+    done = checked({"models": [row()], "modells": [], "custom_nodes": {"faces": {"source": "x/y"}}})
+    assert "'modells' is no part" in done.stderr
+    assert "custom node faces: lacks version, commit, license" in done.stderr
