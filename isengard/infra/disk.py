@@ -19,7 +19,7 @@ def disk_errors(root: Path) -> Iterator[None]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(
                 f"The volume {root} is full; nothing was changed.",
-                "Delete pictures, LoRAs or the cache folder, or use a larger volume, then try again.",
+                "Delete pictures or LoRAs, clean up in the System tab, or use a larger volume; then try again.",
             ) from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM} or not root.is_dir():
             raise ReadOnlyVolume(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -45,14 +45,26 @@ def find_gpu() -> Gpu | None:
 class Arbiter:
     """Jobs that fit together run together; others wait in order, and say for whom."""
 
-    def __init__(self, gpu: Gpu | None, memory_budget_gb: float | None, release_idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        gpu: Gpu | None,
+        memory_budget_gb: float | None,
+        release_idle: Callable[[], None],
+        resident: Callable[[], Sequence[Needs]] = tuple,
+    ) -> None:
         self.gpu = gpu
         self.ram_gb = memory_budget_gb or psutil.virtual_memory().total / GB * RAM_SHARE
         self.vram_gb = gpu.vram_gb if gpu else 0.0
         self._release_idle = release_idle
+        self._resident = resident
         self._held: dict[str, tuple[Needs, str]] = {}
         self._line: list[str] = []
         self._changed = threading.Condition()
+
+    @property
+    def device(self) -> str:
+        """``cuda`` or ``cpu``."""
+        return "cuda" if self.gpu else "cpu"
 
     def check(self, needs: Needs) -> None:
         """Raise OutOfVram or OutOfMemory when this can never fit on this machine."""
@@ -77,7 +89,7 @@ class Arbiter:
             self._line.append(job_id)
         try:
             self._wait(job_id, title, needs, stop, on_wait)
-            yield GpuLease(job_id, needs, "cuda" if self.gpu else "cpu")
+            yield GpuLease(job_id, needs, self.device)
         finally:
             with self._changed:
                 self._held.pop(job_id, None)
@@ -87,15 +99,21 @@ class Arbiter:
 
     def _wait(self, job_id: str, title: str, needs: Needs, stop: Stop, on_wait: Callable[[str], None]) -> None:
         said = ""
+        released = False
         while True:
             with self._changed:
-                if self._line[0] == job_id and self._fits(needs):
+                free = self._line[0] == job_id and self._fits([needs])
+                if free and (released or self._fits([needs, *self._kept_by_idle(needs)])):
                     self._line.remove(job_id)
                     self._held[job_id] = (needs, title)
                     return
                 names = ", ".join(held for _, held in self._held.values()) or "the job before it"
             if stop.cancel.is_set():
                 raise Cancelled("Cancelled while it waited.")
+            if free:  # only what idle backends keep is in the way
+                self._release_idle()
+                released = True
+                continue
             if said != names:
                 said = names
                 on_wait(f"Waiting for the {'GPU' if self.gpu else 'memory'}: {names}")
@@ -103,8 +121,21 @@ class Arbiter:
             with self._changed:
                 self._changed.wait(0.25)
 
-    def _fits(self, needs: Needs) -> bool:
-        held = [need for need, _ in self._held.values()]
-        vram = needs.vram_gb + sum(need.vram_gb for need in held)
-        ram = needs.ram_gb + sum(need.ram_gb for need in held)
-        return (not self.gpu or vram <= self.vram_gb) and ram <= self.ram_gb
+    def _kept_by_idle(self, needs: Needs) -> list[Needs]:
+        shared = {held.backend for held, _ in self._held.values() if held.shared}
+        return [kept for kept in self._resident() if kept.backend not in shared | {needs.backend}]
+
+    def _fits(self, wanted: Sequence[Needs]) -> bool:
+        together = _together([*wanted, *(held for held, _ in self._held.values())])
+        return (not self.gpu or together.vram_gb <= self.vram_gb) and together.ram_gb <= self.ram_gb
+
+
+def _together(needs: Sequence[Needs]) -> Needs:
+    """Add up what runs take at once; of those that share their memory, the largest counts."""
+    sharing: dict[str, list[Needs]] = {}
+    for number, one in enumerate(needs):
+        sharing.setdefault(one.backend if one.shared else f"#{number}", []).append(one)
+    return Needs(
+        vram_gb=sum(max(one.vram_gb for one in group) for group in sharing.values()),
+        ram_gb=sum(max(one.ram_gb for one in group) for group in sharing.values()),
+    )

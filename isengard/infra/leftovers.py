@@ -31,6 +31,15 @@ def is_leftover(path: Path) -> bool:
         return False
 
 
+def is_abandoned(path: Path) -> bool:
+    """Tell whether a name was claimed with an empty file that nobody will fill any more."""
+    try:
+        told = path.stat()
+    except FileNotFoundError:
+        return False
+    return told.st_size == 0 and time.time() - told.st_mtime > STALE_SECONDS
+
+
 def _is_gone(pid: int) -> bool:
     if pid == os.getpid():  # in a container every start has the same pid
         return True

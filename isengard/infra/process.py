@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -26,8 +27,14 @@ class Child:
     """
 
     def __init__(
-        self, command: Sequence[str], cwd: Path, env: Mapping[str, str], on_line: Callable[[str], None]
+        self,
+        command: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        on_line: Callable[[str], None],
+        name: str = "The engine",
     ) -> None:
+        self._name = name
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._tail: deque[str] = deque(maxlen=KEPT_LINES)
         self.on_line = on_line
@@ -90,13 +97,14 @@ class Child:
             reader.join(1)
         if code == -signal.SIGKILL:
             crash = OutOfMemory(
-                "The engine was killed by the system, most likely because memory ran out.",
+                f"{self._name} was killed by the system, most likely because memory ran out.",
                 "Close other programs or choose a smaller batch or resolution, then retry; checkpoints are kept.",
             )
             crash.retryable = True
             return crash
         last = " ".join(list(self._tail)[-3:]) or "it said nothing"
-        return BackendCrashed(f"The engine ended unexpectedly (code {code}): {last}", "It is started anew on a retry.")
+        what = f"{self._name} ended unexpectedly (code {code}): {last}"
+        return BackendCrashed(what, "It is started anew on a retry.")
 
     def terminate(self) -> None:
         """End it and everything it started: TERM first, KILL after three seconds."""
@@ -119,17 +127,22 @@ class Child:
 
     def _read_messages(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            try:
-                self._messages.put(json.loads(line))
-            except json.JSONDecodeError:
-                self._line(line)
+        with self._process.stdout as said:
+            for line in said:
+                try:
+                    self._messages.put(json.loads(line))
+                except json.JSONDecodeError:
+                    self._line(line)
         self._messages.put(None)
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):  # what was not sent any more
+                self._process.stdin.close()
 
     def _read_lines(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._line(line)
+        with self._process.stderr as said:
+            for line in said:
+                self._line(line)
 
     def _line(self, line: str) -> None:
         text = line.rstrip()

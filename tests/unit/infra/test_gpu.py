@@ -183,3 +183,34 @@ def test_the_gpu_is_what_the_driver_s_tool_says(
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert find_gpu() == found
+
+
+def lease_once(arbiter: Arbiter, needs: Needs) -> list[str]:
+    """Take a lease and give it back at once; return what was said while it waited."""
+    said: list[str] = []
+    with arbiter.lease("job", "a job", needs, Stop(), said.append):
+        return said
+
+
+def test_runs_of_one_server_share_its_memory(arbiter: Arbiter) -> None:
+    server = Needs(ram_gb=3, backend="server", shared=True)
+    with arbiter.lease("one", "first picture", server, Stop(), lambda _said: None):
+        assert lease_once(arbiter, server) == []  # 3 GB and 3 GB in 4 GB: it is the same server
+
+
+def test_what_idle_backends_keep_is_given_back_before_another_needs_it() -> None:
+    released: list[str] = []
+    kept = Needs(ram_gb=3, backend="server", shared=True)
+    arbiter = Arbiter(None, 4.0, lambda: released.append("server"), lambda: [kept])
+    assert lease_once(arbiter, Needs(ram_gb=1, backend="other")) == []
+    assert released == []  # both fit
+    assert lease_once(arbiter, Needs(ram_gb=2, backend="other")) == []
+    assert released == ["server"]
+
+
+def test_a_backend_need_not_give_back_what_its_own_run_will_use() -> None:
+    released: list[str] = []
+    kept = Needs(ram_gb=3, backend="server")
+    arbiter = Arbiter(None, 4.0, lambda: released.append("server"), lambda: [kept])
+    assert lease_once(arbiter, Needs(ram_gb=3, backend="server")) == []
+    assert released == []
