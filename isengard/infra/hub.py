@@ -81,6 +81,10 @@ class Hub:
                 self.connected.clear()
                 log.warning("hub.disconnected", error=str(error))
                 self._stopping.wait(WAIT_SECONDS)
+            except Exception:
+                self.connected.clear()
+                log.exception("hub.broke")
+                self._stopping.wait(WAIT_SECONDS)
 
     def _read(self) -> None:
         with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:

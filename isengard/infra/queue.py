@@ -5,21 +5,25 @@ from __future__ import annotations
 import builtins
 import re
 import time
+from datetime import datetime
 from typing import Any, cast
 
 from isengard.domain.event import JobEvent, Requeued
 from isengard.domain.job import Job
 from isengard.domain.page import Page
 from isengard.domain.progress import ProgressEntry
+from isengard.domain.request import JobType
 from isengard.errors import Conflict, Fenced, InvalidInput, NotFound
 from isengard.infra.queue_client import connect, reachable
 from isengard.infra.queue_codec import created_us, due_ms, entry_of, progress_fields, stream_fields
 from isengard.infra.queue_group import GROUP, ConsumerGroup, Taken
-from isengard.infra.queue_lists import JobLists
+from isengard.infra.queue_history import JobHistory
+from isengard.infra.queue_lists import TYPES, JobLists
 from isengard.infra.queue_scripts import PROMOTE, RECORD, SUBMIT
 
 PROGRESS_MAXLEN = 5000
 PROGRESS_TTL_SECONDS = 7 * 24 * 3600
+LIVE = ("queued", "running", "cancelling")
 PROMOTED = 50  # at once: a burst must not hold the server up
 STREAM_ID = re.compile(r"\d{1,19}(-\d{1,19})?\Z")
 
@@ -32,7 +36,12 @@ class Queue:
         self.prefix = prefix
         self._redis = connect(url, socket_timeout=10)
         self.group = ConsumerGroup(url, self._redis, self.key)
+        runs = ConsumerGroup(url, self._redis, self.key, [kind for kind in TYPES if kind != "download"])
+        downloads = ConsumerGroup(url, self._redis, self.key, ["download"])
+        # A worker takes jobs of one lane: a download of hours must not keep a training waiting.
+        self.lanes: dict[JobType, ConsumerGroup] = dict.fromkeys(TYPES, runs) | {"download": downloads}
         self._lists = JobLists(self._redis, self.key)
+        self._history = JobHistory(self._redis, self.key)
         self._submit = self._redis.register_script(SUBMIT)
         self._record = self._redis.register_script(RECORD)
         self._promote = self._redis.register_script(PROMOTE)
@@ -50,6 +59,22 @@ class Queue:
         """Tell whether the server answers; raise QueueUnavailable."""
         with reachable():
             return bool(self._redis.ping())
+
+    def say_once(self, key: str, seconds: int) -> bool:
+        """Tell whether nobody has said this within so many seconds; it counts as said now."""
+        with reachable():
+            return bool(self._redis.set(self.key("said", key), "1", nx=True, ex=seconds))
+
+    def unsay(self, key: str) -> None:
+        """Let it be said again at once."""
+        with reachable():
+            self._redis.delete(self.key("said", key))
+
+    def oldest_waiting(self) -> Job | None:
+        """Return the job at the head of the queue, if one waits."""
+        with reachable():
+            ids = self._redis.zrange(self.key("jobs", "status", "queued"), 0, 0)
+        return next(iter(self._lists.many(ids)), None)
 
     # --- submitting and reading -------------------------------------------------------------
 
@@ -143,7 +168,7 @@ class Queue:
         return self.record(job.id, event, attempt=job.attempt if owned else None, ack=ack)
 
     def conclude(self, job: Job, event: JobEvent, ack: str, consumer: str) -> tuple[Job, Taken]:
-        """Like advance, and take the next queue entry in the same round trip."""
+        """Like advance, and take the next queue entry of the same lane in the same round trip."""
         try:
             after = job.apply(event)
         except Conflict:
@@ -151,7 +176,7 @@ class Queue:
         written = self._write(job, after, event, ack, consumer) if after else None
         if after is None or not written:
             return self.advance(job, event, ack), None
-        return after, self.group.usable(written[1])
+        return after, self.lanes[job.type].usable(written[1])
 
     def _write(self, before: Job, after: Job, event: JobEvent, ack: str, consumer: str = "") -> Any:
         """Return None when somebody else wrote meanwhile, else the event's id and the next entry, if one was taken."""
@@ -172,7 +197,7 @@ class Queue:
             due_ms(after),
         ]
         with reachable():
-            keys += self.group.streams if consumer else []
+            keys += self.lanes[after.type].streams if consumer else []
             args += [len(requeue), consumer, *requeue, *progress_fields(entry, text)]
             return self._record(keys=keys, args=args)
 
@@ -186,6 +211,32 @@ class Queue:
             ids = self._redis.zrangebyscore(delayed, "-inf", int(time.time() * 1000), 0, PROMOTED)
             due = [(self.key("jobs", job.type), [job.id, *stream_fields(job)]) for job in self._lists.many(ids)]
             return sum(cast("int", self._promote(keys=[delayed, stream], args=args)) for stream, args in due)
+
+    def strays(self) -> builtins.list[Job]:
+        """Return live jobs that no queue entry speaks for. What changes meanwhile may be among them: look twice."""
+        with reachable():
+            live = [self._redis.zrange(self.key("jobs", "status", status), 0, -1) for status in LIVE]
+            held = set(self._redis.zrange(self.key("jobs", "delayed"), 0, -1))
+            for stream in self.group.streams:
+                held |= {fields["id"] for _, fields in cast("list[Any]", self._redis.xrange(stream))}
+        lost = [job_id for ids in live for job_id in ids if job_id not in held]
+        return [job for job in self._lists.many(lost) if job.status in LIVE]
+
+    def forget_before(self, moment: datetime) -> int:
+        """Forget the jobs that had ended by a moment; return how many."""
+        ids = self._history.oldest_before(moment)
+        self._history.forget_keys_before(moment)
+        return self._history.forget(
+            [job for job in self._lists.many(ids) if job.finished_at and job.finished_at < moment]
+        )
+
+    def adopt(self, job: Job, loss: JobEvent) -> None:
+        """Give a stray job a queue entry again; one that ran is recorded as lost first."""
+        if job.status != "queued":
+            self.record(job.id, loss)
+            return
+        with reachable():
+            self._redis.zadd(self.key("jobs", "delayed"), {job.id: int(time.time() * 1000)})
 
     def bury(self, job: Job) -> None:
         """Put a job that failed for good into the dead-letter stream."""
@@ -202,4 +253,5 @@ class Queue:
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
-        self.group.close()
+        for group in {self.group, *self.lanes.values()}:
+            group.close()

@@ -12,16 +12,30 @@ from redis.retry import Retry
 
 from isengard.errors import QueueUnavailable
 
+_NO_ROOM = ("MISCONF", "OOM command not allowed")  # what a server says that cannot save, or is at maxmemory
+
 
 @contextmanager
 def reachable() -> Iterator[None]:
-    """Turn the client's connection errors into QueueUnavailable."""
+    """Turn the client's connection errors, and a server without room, into QueueUnavailable."""
     try:
         yield
+    except redis.AuthenticationError as error:
+        raise QueueUnavailable(
+            "The job queue (Redis) asks for a password, and the one given is missing or wrong.",
+            "Put it into REDIS_URL: redis://:password@host:6379/0.",
+        ) from error
     except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError) as error:
         raise QueueUnavailable(
             "The job queue (Redis) cannot be reached.",
             "Isengard keeps trying. With your own server, check REDIS_URL and that it runs.",
+        ) from error
+    except redis.ResponseError as error:
+        if not any(word in str(error) for word in _NO_ROOM):
+            raise
+        raise QueueUnavailable(
+            "The job queue has no room: its disk or memory is full.",
+            "Free room on the volume (Redis of your own: on its disk, or raise maxmemory); it goes on by itself.",
         ) from error
 
 

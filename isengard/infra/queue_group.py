@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import redis
 import structlog
 
 from isengard.domain.job import Job
+from isengard.domain.request import JobType
 from isengard.infra.queue_client import connect, reachable
 from isengard.infra.queue_lists import TYPES
 from isengard.infra.queue_scripts import CLAIM
@@ -20,15 +21,17 @@ Taken = tuple[str, Job] | None  # an entry's stream id, and its job as it stands
 
 
 class ConsumerGroup:
-    """One group over the streams of all job types. Thread-safe, with a consumer's name for each thread."""
+    """One group over the streams of some job types. Thread-safe, with a consumer's name for each thread."""
 
-    def __init__(self, url: str, client: redis.Redis[str], key: Callable[..., str]) -> None:
+    def __init__(
+        self, url: str, client: redis.Redis[str], key: Callable[..., str], kinds: Sequence[JobType] = TYPES
+    ) -> None:
         self._redis = client
         self._blocking = connect(url)
         self._key = key
         self._index = key("jobs", "index")
-        self.streams = [key("jobs", kind) for kind in TYPES]
-        self._spare: dict[str, tuple[str, str, str]] = {}  # by consumer: an entry that came together with another
+        self.streams = [key("jobs", kind) for kind in kinds]
+        self._spare: dict[str, list[tuple[str, str, str]]] = {}  # by consumer: entries that came with another
         self._claim = client.register_script(CLAIM)
 
     def prepare(self) -> None:
@@ -43,8 +46,8 @@ class ConsumerGroup:
 
     def claim(self, consumer: str, block_ms: int) -> Taken:
         """Take the next queue entry; return its stream id and its job as it stands, or None after ``block_ms``."""
-        if spare := self._spare.pop(consumer, None):
-            stream, entry, job_id = spare
+        if spare := self._spare.get(consumer):
+            stream, entry, job_id = spare.pop(0)
             return self._fresh(stream, entry, self._job(job_id))
         found: Any = None
         with self._grouped():
@@ -59,8 +62,8 @@ class ConsumerGroup:
         came = [(stream, entry, fields["id"]) for stream, entries in found or [] for entry, fields in entries]
         if not came:
             return None
-        if came[1:]:  # both streams had one
-            self._spare[consumer] = came[1]
+        if came[1:]:  # several streams had one
+            self._spare[consumer] = came[1:]
         stream, entry, job_id = came[0]
         return self._fresh(stream, entry, self._job(job_id))
 
@@ -85,7 +88,7 @@ class ConsumerGroup:
             with reachable():
                 yield
         except redis.ResponseError as error:
-            if "NOGROUP" not in str(error):
+            if not any(lost in str(error) for lost in ("NOGROUP", "no such key")):
                 raise
             log.warning("queue.lost", error=str(error))
             self.prepare()

@@ -13,7 +13,7 @@ from isengard.domain.request import JobType
 from isengard.errors import InvalidInput
 from isengard.infra.queue_client import reachable
 
-TYPES: tuple[JobType, ...] = ("training", "generation")
+TYPES: tuple[JobType, ...] = ("training", "generation", "download", "synthetic")
 STATUSES = ("queued", "running", "cancelling", "completed", "failed", "cancelled")
 MAX_LIMIT = 200
 

@@ -1,4 +1,4 @@
-"""The embedded server: a Valkey of our own on a private socket, adopted if it outlived us, restarted if it dies."""
+"""The embedded server: a Valkey of our own on a private socket, restarted if it dies, ended when we end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -20,6 +21,12 @@ from isengard.errors import QueueUnavailable
 MAX_SOCKET_PATH = 100  # sun_path holds 108 bytes; leave room
 START_TIMEOUT_SECONDS = 20.0
 WATCH_SECONDS = 0.2  # well within the time for which clients try again
+STOP_SECONDS = 5.0
+LAUNCH = (  # it saves and ends with us, whatever becomes of us; linux/prctl.h, PR_SET_PDEATHSIG
+    "import ctypes, os, sys\n"
+    "getattr(ctypes.CDLL(None), 'prctl', print)(1, 15)\n"
+    "os.getppid() == int(sys.argv[1]) and os.execv(sys.argv[2], sys.argv[2:])"
+)
 
 log = structlog.get_logger("infra.redis_server")
 
@@ -34,6 +41,9 @@ class EmbeddedServer:
         self._pid: int | None = None
         self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
+        self._up = threading.Event()
+        self._refused: Exception | None = None
+        self.restarts = 0
 
     @property
     def url(self) -> str:
@@ -43,19 +53,30 @@ class EmbeddedServer:
     def start(self) -> None:
         """Adopt a running server or start one; raise QueueUnavailable when neither works."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._adopt_or_spawn()
         self._watch = threading.Thread(target=self._keep, name="redis-watch", daemon=True)
         self._watch.start()
+        self._up.wait()
+        if self._refused:
+            raise self._refused
+
+    @property
+    def watched(self) -> bool:
+        """Tell whether the thread that starts it again lives."""
+        return self._watch is not None and self._watch.is_alive()
 
     def _adopt_or_spawn(self) -> None:
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two apps that start together: the second adopts
-            self._pid = self._ping()
+            self._pid = self._ping() if self._is_ours() else None
             if self._pid:
                 log.info("redis.adopted", pid=self._pid)
                 return
             self.socket.unlink(missing_ok=True)
             self._spawn()
+
+    def _is_ours(self) -> bool:
+        """Tell whether the socket is this user's: a folder that all may write in may hold another's under its name."""
+        return self.socket.is_socket() and self.socket.stat().st_uid == os.getuid()
 
     def _spawn(self) -> None:
         binary = _binary()
@@ -71,7 +92,8 @@ class EmbeddedServer:
             "--daemonize": "no",
             "--logfile": str(self.folder / "server.log"),
         }
-        command = [binary, *(part for pair in options.items() for part in pair)]
+        command = [*(sys.executable, "-ISc", LAUNCH, str(os.getpid()), binary)]
+        command += [part for pair in options.items() for part in pair]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
@@ -85,6 +107,8 @@ class EmbeddedServer:
                 log.info("redis.started", pid=self._pid)
                 return
             time.sleep(0.02)
+        self._process.kill()  # one that comes up late would lie unwatched
+        self._process.wait()
         raise QueueUnavailable(
             "The embedded Redis server did not answer in time.", f"See {self.folder / 'server.log'}."
         )
@@ -106,15 +130,27 @@ class EmbeddedServer:
         return int(answer["process_id"])
 
     def _keep(self) -> None:
+        """Start it on this thread, and live as long as it: the system ends it with the thread that started it."""
+        try:
+            self._adopt_or_spawn()
+        except (QueueUnavailable, OSError) as error:
+            self._refused = error
+            return
+        finally:
+            self._up.set()
         while not self._stopping.wait(WATCH_SECONDS):
-            if self._alive():
-                continue
-            log.error("redis.died", pid=self._pid)
-            try:
-                self._adopt_or_spawn()
-            except (QueueUnavailable, OSError) as error:
-                log.exception("redis.restart_failed", error=str(error))
-                self._stopping.wait(2)
+            if not self._alive():
+                self._restart()
+        self._end()
+
+    def _restart(self) -> None:
+        log.error("redis.died", pid=self._pid)
+        self.restarts += 1
+        try:
+            self._adopt_or_spawn()
+        except (QueueUnavailable, OSError) as error:
+            log.exception("redis.restart_failed", error=str(error))
+            self._stopping.wait(2)
 
     def _alive(self) -> bool:
         if self._process is not None and self._process.pid == self._pid:
@@ -131,11 +167,13 @@ class EmbeddedServer:
         """End the server; its data stay in the append-only file."""
         self._stopping.set()
         if self._watch:
-            self._watch.join(5)
+            self._watch.join(START_TIMEOUT_SECONDS + STOP_SECONDS)
+
+    def _end(self) -> None:
         if not self._pid or not self._alive():
             return
         os.kill(self._pid, signal.SIGTERM)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + STOP_SECONDS
         while self._alive() and time.monotonic() < deadline:
             time.sleep(0.02)
         log.info("redis.stopped", pid=self._pid)
