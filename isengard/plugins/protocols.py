@@ -1,17 +1,21 @@
-"""The sockets that plugins fill: training, images, faces, video."""
+"""The sockets that plugins fill: training, images, faces. Synthetic pictures have ``sources``, videos ``video``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from isengard.domain.base_model import BaseModelRow
 from isengard.domain.event import PluginEvent
 from isengard.domain.lease import GpuLease, Needs, Stop
-from isengard.domain.lora import Lora
-from isengard.domain.request import GenerationRequest, TrainingRequest
+from isengard.domain.lora import Lora, LoraFacts
+from isengard.domain.request import GenerationRequest, Task, TrainingRequest
+from isengard.domain.shot import Shot, shots_of
+from isengard.errors import IsengardError
+from isengard.plugins.presets import PresetOrigin
+from isengard.plugins.video import VideoBackend
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,14 @@ class BackendStatus:
     """Whether a backend can be used here and now, and if not, why and what to do."""
 
     name: str
-    kind: str  # training | image | face | video
+    kind: str  # training | image | face | synthetic | video
     available: bool
     reason: str = ""
     hint: str = ""
     version: str = ""
     device: str = "cpu"
     license: str = ""
+    notes: tuple[str, ...] = ()  # what a person should know though it works, such as a file that cannot be used
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,17 @@ class TrainingRun:
     dataset_hash: str
     work_dir: Path
     resume_from: Path | None = None
+    told_step: int = 0  # the newest step of an earlier attempt whose loss has been told
+    start_from: Path | None = None  # a LoRA whose training goes on here; a checkpoint to resume from comes first
     stop: Stop = field(default_factory=Stop)
 
 
 @dataclass(frozen=True)
 class ImageRun:
-    """Everything an image backend is given. ``request`` has every field filled, the seed included."""
+    """Everything an image backend is given. ``request`` has every field filled, the seed included.
+
+    ``shots`` are the pictures to make, each with a request of its own; an earlier attempt may have made the others.
+    """
 
     job_id: str
     correlation_id: str
@@ -73,26 +83,82 @@ class ImageRun:
     loras: Sequence[LoraFile]
     work_dir: Path
     stop: Stop = field(default_factory=Stop)
+    shots: Sequence[Shot] = ()
+    init_image: Path | None = None
+    references: Sequence[Path] = ()  # pictures of a person, for a workflow that draws by reference
+
+    def __post_init__(self) -> None:
+        """Take every picture of the request when none are named."""
+        if not self.shots:
+            object.__setattr__(self, "shots", shots_of(self.request))
+
+    def loras_of(self, shot: Shot) -> list[LoraFile]:
+        """Return the LoRAs of one picture, at its strengths."""
+        if not shot.request.loras:
+            return list(self.loras)
+        known = {file.lora.id: file for file in self.loras}
+        return [replace(known[use.id], strength=use.strength) for use in shot.request.loras]
+
+
+@dataclass(frozen=True)
+class WorkflowChoice:
+    """A workflow that a person may choose."""
+
+    id: str
+    title: str
+    task: Task = "txt2img"
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a backend can do with a base model. Of names, the default comes first."""
+
+    samplers: Sequence[str]
+    schedulers: Sequence[str] = ()
+    tasks: Sequence[Task] = ("txt2img",)
+    negative_prompt: bool = True
+    workflows: Sequence[WorkflowChoice] = ()
+    by_reference: Sequence[WorkflowChoice] = ()  # draw a person from pictures of them: tasks edit and face_adapter
+
+
+@dataclass(frozen=True)
+class TrainingAbilities:
+    """How a training backend can be told to train a base model: the fields of TrainingConfig that have an effect."""
+
+    settings: frozenset[str]
+    presets: Mapping[str, PresetOrigin]
 
 
 @dataclass(frozen=True)
 class Face:
-    """A detected face: box in pixels (x, y, width, height), detector score 0..1, unit-length embedding."""
+    """A detected face: box (x, y, width, height), detector score 0..1, unit-length embedding.
+
+    Box and landmarks are in pixels of the upright file. ``landmarks`` are the right eye, the left eye, the nose, the
+    right and the left corner of the mouth; right is the person's own, which stands left in a picture. ``sharpness``
+    is the variance of the Laplacian of the face at 256 x 256 pixels.
+    """
 
     box: tuple[float, float, float, float]
     score: float
     embedding: tuple[float, ...]
+    landmarks: tuple[tuple[float, float], ...] = ()
+    sharpness: float = 0.0
 
 
 @dataclass(frozen=True)
 class PluginContext:
-    """What a plugin may know of the house: folders it may use and how to log."""
+    """What a plugin may know of the house: folders it may use, how to log, and settings that are its own.
+
+    ``options`` has a backend's settings by name, such as ``comfyui_url``; empty when nothing was set.
+    """
 
     project_root: Path
     cache_dir: Path
     models_dir: Path
     engine_idle_seconds: float
     log: Callable[..., Any]
+    loras_dir: Path = Path("loras")
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -109,6 +175,10 @@ class TrainingBackend(Protocol):
         """Tell whether it can train on this base model and the weights are here."""
         ...
 
+    def abilities(self, base_model: BaseModelRow, device: str) -> TrainingAbilities:
+        """Return which settings have an effect on this device (cuda or cpu), and where its presets come from."""
+        ...
+
     def defaults(self, request: TrainingRequest, base_model: BaseModelRow) -> TrainingRequest:
         """Return the request with every field left out filled from the preset."""
         ...
@@ -121,6 +191,10 @@ class TrainingBackend(Protocol):
         """Train; raise Cancelled soon after ``run.stop.cancel`` is set (within 2 s)."""
         ...
 
+    def check_start(self, path: Path, request: TrainingRequest, base_model: BaseModelRow) -> None:
+        """Raise InvalidInput unless a training with this filled request can go on from a LoRA file."""
+        ...
+
     def resumable(self, checkpoint: Path) -> bool:
         """Tell whether a checkpoint is whole and can be resumed from."""
         ...
@@ -130,7 +204,11 @@ class TrainingBackend(Protocol):
         ...
 
     def release(self) -> None:
-        """Give memory back: end or empty what is kept warm. Never called while a lease is held."""
+        """Give back the memory of what is not at work: end or empty what is kept warm."""
+        ...
+
+    def close(self) -> None:
+        """End everything: the app stops."""
         ...
 
 
@@ -156,8 +234,8 @@ class ImageBackend(Protocol):
         """Estimate what the run takes."""
         ...
 
-    def samplers(self, base_model: BaseModelRow) -> Sequence[str]:
-        """Return the names of its samplers, the default first."""
+    def abilities(self, base_model: BaseModelRow, workflow: str = "") -> Abilities:
+        """Return what it can do with a row of the registry, any row; raise NotFound for a workflow it does not have."""
         ...
 
     def generate(self, run: ImageRun, lease: GpuLease) -> Iterator[PluginEvent]:
@@ -168,16 +246,29 @@ class ImageBackend(Protocol):
         """Raise InvalidInput when the file's keys do not fit the base model."""
         ...
 
+    def describe_lora(self, path: Path, base_models: Sequence[BaseModelRow]) -> LoraFacts:
+        """Say what a LoRA file is, though the backend cannot run here; raise InvalidInput for another kind of file."""
+        ...
+
+    def resident(self) -> Needs:
+        """Return what it keeps in memory while it idles."""
+        ...
+
     def release(self) -> None:
-        """Give memory back. Never called while a lease is held."""
+        """Give back the memory of what is not at work."""
+        ...
+
+    def close(self) -> None:
+        """End everything: the app stops."""
         ...
 
 
 @runtime_checkable
 class FaceAnalyzer(Protocol):
-    """Finds and embeds faces. Thread-safe."""
+    """Finds and embeds faces. Thread-safe. Embeddings and cosines of two models are never compared."""
 
     name: str
+    model_sha256: str  # of the file that makes the embeddings
 
     def status(self) -> BackendStatus:
         """Tell whether it can run here, without loading anything heavy."""
@@ -187,19 +278,12 @@ class FaceAnalyzer(Protocol):
         """Return the faces, largest first."""
         ...
 
-    def score(self, cosine: float) -> float:
-        """Map a raw cosine to the calibrated 0..1 score in which 0.7 means the same person."""
+    def faces_of(self, images: Sequence[Path]) -> Iterator[Sequence[Face] | IsengardError]:
+        """Yield the faces of each picture in order, or why there are none; uses all cores."""
         ...
 
-
-@runtime_checkable
-class VideoBackend(Protocol):
-    """Scaffold: the shape that video generation will have. No implementation ships."""
-
-    name: str
-
-    def status(self) -> BackendStatus:
-        """Tell whether it can run here, without loading anything heavy."""
+    def score(self, cosine: float) -> float:
+        """Map a raw cosine to the calibrated 0..1 score in which 0.7 means the same person."""
         ...
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
 from isengard.domain.base_model import BaseModelRow
+from isengard.domain.lease import Needs
+from isengard.domain.request import Task
 from isengard.errors import BackendUnavailable, NotFound
 from isengard.plugins.protocols import (
     Backend,
@@ -16,8 +18,10 @@ from isengard.plugins.protocols import (
     ImageBackend,
     PluginContext,
     TrainingBackend,
-    VideoBackend,
+    WorkflowChoice,
 )
+from isengard.plugins.sources import SyntheticSource
+from isengard.plugins.video import VideoBackend
 
 GROUP = "isengard.plugins"
 B = TypeVar("B", TrainingBackend, ImageBackend)
@@ -30,12 +34,13 @@ class Plugins:
     training: list[TrainingBackend] = field(default_factory=list)
     image: list[ImageBackend] = field(default_factory=list)
     face: list[FaceAnalyzer] = field(default_factory=list)
+    synthetic: list[SyntheticSource] = field(default_factory=list)
     video: list[VideoBackend] = field(default_factory=list)
     broken: list[BackendStatus] = field(default_factory=list)
 
     def statuses(self) -> list[BackendStatus]:
         """Status of every backend, the broken ones included."""
-        found: list[Backend] = [*self.training, *self.image, *self.face, *self.video]
+        found: list[Backend | SyntheticSource] = [*self.training, *self.image, *self.face, *self.synthetic, *self.video]
         return [b.status() for b in found] + self.broken
 
     def training_for(self, base: BaseModelRow) -> TrainingBackend:
@@ -46,6 +51,17 @@ class Plugins:
         """Return the first available backend that generates with this base model."""
         return _first(self.image, base, "generate with")
 
+    def by_reference(
+        self, rows: Iterable[BaseModelRow], task: Task
+    ) -> Iterator[tuple[ImageBackend, BaseModelRow, WorkflowChoice]]:
+        """Yield what can draw a person from pictures of them here, by this task, in the order of the rows."""
+        able = [backend for backend in self.image if backend.status().available]
+        for row in rows:
+            for backend in able:
+                for workflow in backend.abilities(row).by_reference:
+                    if workflow.task == task:
+                        yield backend, row, workflow
+
     def face_analyzer(self) -> FaceAnalyzer:
         """Return the first available face analyser; raise NotFound when there is none."""
         for backend in self.face:
@@ -53,11 +69,22 @@ class Plugins:
                 return backend
         raise NotFound("No face backend is available.", "See the backends in /info for what is missing.")
 
+    def resident(self) -> list[Needs]:
+        """Return what idle backends keep in memory."""
+        return [backend.resident() for backend in self.image]
+
     def release_all(self) -> None:
         """Let every backend give its memory back."""
-        backends: list[TrainingBackend | ImageBackend] = [*self.training, *self.image]
-        for backend in backends:
+        for backend in self._with_children():
             backend.release()
+
+    def close_all(self) -> None:
+        """Let every backend end what it started."""
+        for backend in self._with_children():
+            backend.close()
+
+    def _with_children(self) -> list[TrainingBackend | ImageBackend]:
+        return [*self.training, *self.image]
 
 
 def _first(backends: Iterable[B], base: BaseModelRow, verb: str) -> B:
@@ -92,6 +119,6 @@ def _load(point: EntryPoint, context: PluginContext, plugins: Plugins) -> None:
         )
 
 
-def _sort_in(backend: Backend, plugins: Plugins) -> None:
+def _sort_in(backend: Backend | SyntheticSource, plugins: Plugins) -> None:
     kind = backend.status().kind
     getattr(plugins, kind).append(backend)
