@@ -13,7 +13,6 @@ from scripts.pocket.faces import analyzer, the_one_face
 from scripts.pocket.intervals import Measured, measured
 
 PROMPTS_SEED = 910_000
-FIRST_PICTURE_SEED = 1
 
 
 @dataclass
@@ -31,13 +30,15 @@ class Adherence:
 def check(studio: Studio, classifier: Classifier, prompts: int, seeds: int, lora: Path | None = None) -> Adherence:
     """Make ``seeds`` pictures of each prompt and look at them."""
     result, faces = Adherence(), analyzer()
-    for drawing in strangers(PROMPTS_SEED, prompts):
-        prompt = full_caption(drawing.shot, fully_described(drawing.identity))
-        pictures = studio.pictures(prompt, FIRST_PICTURE_SEED, seeds, lora)
-        said = classifier.seen(pictures)
+    drawings = strangers(PROMPTS_SEED, prompts)
+    asked = [full_caption(one.shot, fully_described(one.identity)) for one in drawings for _ in range(seeds)]
+    pictures = studio.pictures(asked, lora)
+    said = classifier.seen(pictures)
+    for number, drawing in enumerate(drawings):
+        own = slice(number * seeds, (number + 1) * seeds)
         for name, value in _asked(drawing).items():
-            result.hits[name].append([float(one[name] == value) for one in said])
-        result.one_face.append([float(the_one_face(faces, path) is not None) for path in pictures])
+            result.hits[name].append([float(one[name] == value) for one in said[own]])
+        result.one_face.append([float(the_one_face(faces, path) is not None) for path in pictures[own]])
     return result
 
 

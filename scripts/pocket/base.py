@@ -6,29 +6,34 @@ import contextlib
 import copy
 import random
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch.nn import functional
 from transformers import CLIPTextModel
 
-from scripts.pocket.budget import Budget, device, load_state, save_atomically, set_rate
+from scripts.pocket.budget import Budget, device, load_state, quick_dtype, save_atomically, set_rate
 from scripts.pocket.captions import caption
 from scripts.pocket.dataset import Drawing, load
+from scripts.pocket.muon import Muon
 from scripts.pocket.networks import new_networks
 from scripts.pocket.tokenizer import load_tokenizer, token_ids
 from scripts.pocket.vae import UNSCALED, encode, load_vae
 from scripts.pocket.words import teach_words
 
-BATCH, RATE = 32, 1.2e-3
-RATE_AGAIN = 8e-4  # when going on from finished weights
+BATCH, RATE = 64, 1.2e-3
+RATE_AGAIN = 1e-3  # when going on from finished weights
 NAMED_SHARE = 0.14  # of each batch: named people, so that a rare word means one person
 WORDLESS, WORDLESS_NAMED = 0.1, 0.06  # captions left empty, for guidance
 SOMEBODY = 0.03  # captions that say only "a person"
 TIME_SHIFT = 0.2  # a little more noise than logit-normal times have
 LONGEST_MEMORY = 0.998  # of the running average of the weights
+FACE_WEIGHT = 3.0  # eyes and mouth are some cells of 256, and what people look at
+FACE_CELL, FACE_SPREAD = (8.2, 7.5), 2.8  # row and column of the middle of faces in latents, and how far they reach
 
 
 def encode_drawings(folder: Path) -> None:
@@ -69,6 +74,13 @@ def start_from(shipped: Path, folder: Path) -> None:
     save_atomically({"networks": networks, "average": networks}, folder / "base.pt")
 
 
+def trained(folder: Path) -> torch.nn.ModuleDict:
+    """Return the two networks of a work folder, as well trained as they are."""
+    networks = new_networks(len(load_tokenizer(folder / "tokenizer")))
+    networks.load_state_dict(torch.load(folder / "base.pt", map_location="cpu", weights_only=True)["average"])
+    return networks.eval()
+
+
 class BaseTraining:
     """Networks, their running average, optimizer and random states, as far as they have come."""
 
@@ -80,8 +92,13 @@ class BaseTraining:
         self._people, self._named = saved["people"], saved["named"]
         self._of_people, self._of_named = load(folder, "people").drawings, load(folder, "named").drawings
         self._networks = new_networks(len(self._tokenizer)).to(device())
+        self._networks["unet"].set_attn_processor(AttnProcessor())  # torch's own is slow backwards on a CPU
         self._average = copy.deepcopy(self._networks).requires_grad_(requires_grad=False)
-        self._optimizer = torch.optim.AdamW(_groups(self._networks), lr=RATE, betas=(0.9, 0.99))
+        self._weights = list(self._networks.parameters())
+        self._weight = face_weights().to(device())
+        self._shares = 1 if device().type == "cuda" else torch.get_num_threads()
+        self._workers = ThreadPoolExecutor(self._shares)
+        self._optimizers = _optimizers(self._networks, self._workers)
         self._rng = random.Random(0)
         self._rate = RATE
         self.step = 0
@@ -100,23 +117,37 @@ class BaseTraining:
 
         Flow matching: Lipman et al. 2022, arXiv 2210.02747; logit-normal times: Esser et al. 2024, arXiv 2403.03206.
         """
-        set_rate(self._optimizer, self._rate * self.budget.rate(self.step))
+        for optimizer in self._optimizers:
+            set_rate(optimizer, self._rate * self.budget.rate(self.step))
         latents, ids = self._batch()
         noise = torch.randn_like(latents)
         sigma = torch.sigmoid(torch.randn(BATCH, device=device()) + TIME_SHIFT)
+        parts = zip(*(whole.chunk(self._shares) for whole in (latents, ids, noise, sigma)), strict=True)
+        losses, gradients = zip(*self._workers.map(self._gradients, parts), strict=True)
+        for weight, parts_of_it in zip(self._weights, zip(*gradients, strict=True), strict=True):
+            weight.grad = torch.stack(parts_of_it).sum(0)
+        torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
+        for optimizer in self._optimizers:
+            optimizer.step()
+        self.step += 1
+        self._follow()
+        self.budget.tell(self.step, float(sum(losses)))
+
+    def _gradients(self, part: tuple[torch.Tensor, ...]) -> tuple[float, tuple[torch.Tensor, ...]]:
+        """Return the loss of a part of the batch, as its share of the whole, and what it asks of the weights.
+
+        Parts are worked on side by side, each on one core: cores that share every small product wait for each other.
+        """
+        torch.set_num_threads(1)
+        latents, ids, noise, sigma = part
         wide = sigma.view(-1, 1, 1, 1)
         noisy = ((1 - wide) * latents + wide * noise).contiguous(memory_format=torch.channels_last)
         with _fast():
             hidden = self._networks["text"](ids)[0]
             predicted = self._networks["unet"](noisy, sigma * 1000, hidden).sample
-        loss = functional.mse_loss(predicted.float(), noise - latents)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._networks.parameters(), 1.0)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        self.step += 1
-        self._follow()
-        self.budget.tell(self.step, loss.item())
+        squares = functional.mse_loss(predicted.float(), noise - latents, reduction="none")
+        loss = (squares * self._weight).mean() * len(latents) / BATCH
+        return loss.item(), torch.autograd.grad(loss, self._weights, materialize_grads=True)
 
     def save(self) -> None:
         """Write what it takes to go on as if it had never stopped."""
@@ -124,7 +155,7 @@ class BaseTraining:
         state = {
             "networks": self._networks.state_dict(),
             "average": self._average.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "step": self.step,
             "rate": self._rate,
             "seconds": self.budget.used,
@@ -140,10 +171,11 @@ class BaseTraining:
         self.untaught = False
         self._networks.load_state_dict(state["networks"])
         self._average.load_state_dict(state["average"])
-        if "optimizer" not in state:
+        if "optimizers" not in state:
             self._rate = RATE_AGAIN
             return 0.0
-        self._optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.step, self._rate = state["step"], state["rate"]
         torch.set_rng_state(state["torch_rng"])
         version, internal, gauss = state["rng"]
@@ -169,6 +201,14 @@ class BaseTraining:
         torch._foreach_lerp_(*pairs, 1 - memory)
 
 
+def face_weights() -> torch.Tensor:
+    """Return how much each cell of latents counts, [1, 1, 16, 16] with mean 1: faces more than what is around them."""
+    row, column = (torch.arange(16.0) - middle for middle in FACE_CELL)
+    bell = torch.exp(-(row.view(-1, 1).square() + column.square()) / (2 * FACE_SPREAD**2))
+    weights = 1 + (FACE_WEIGHT - 1) * bell
+    return (weights / weights.mean())[None, None]
+
+
 def training_caption(drawing: Drawing, rng: random.Random) -> str:
     """Write one of a drawing's many captions; some are empty, and named people go by their name."""
     chance = rng.random()
@@ -182,15 +222,17 @@ def training_caption(drawing: Drawing, rng: random.Random) -> str:
     return caption(drawing.identity, drawing.shot, rng, subject)
 
 
-def _groups(networks: torch.nn.Module) -> list[dict[str, Any]]:
-    weights = list(networks.parameters())
-    matrices = [weight for weight in weights if weight.ndim > 1]
-    rest = [weight for weight in weights if weight.ndim <= 1]
-    return [{"params": matrices, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
+def _optimizers(networks: torch.nn.Module, workers: ThreadPoolExecutor) -> list[torch.optim.Optimizer]:
+    """Return Muon for what turns features into features, and AdamW for the rest."""
+    inner, outer, flat = [], [], []
+    for name, weight in networks.named_parameters():
+        edge = any(part in name for part in ("embeddings", "conv_in", "conv_out", "time_embedding"))
+        (flat if weight.ndim <= 1 else outer if edge else inner).append(weight)
+    groups = [{"params": outer, "weight_decay": 0.01}, {"params": flat, "weight_decay": 0.0}]
+    adam = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99), fused=True)
+    return [Muon(inner, RATE, 0.01, workers), adam]
 
 
 def _fast() -> contextlib.AbstractContextManager[Any]:
-    """Compute in bfloat16 where there are matrix units for it; without them it is several times slower."""
-    cpu_has_it = torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - torch has no public question
-    quicker = device().type == "cuda" or cpu_has_it
-    return torch.autocast(device().type, torch.bfloat16) if quicker else contextlib.nullcontext()
+    dtype = quick_dtype()
+    return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device().type, dtype)

@@ -1,4 +1,8 @@
-"""Training by the clock: how much of a time budget is used up, over any number of sittings."""
+"""Training by the clock: how much of a time budget is used up, over any number of sittings.
+
+The clock runs from step to step, and no step counts for longer than LONGEST_STEP: a training that was stopped for a
+while, or had to stand aside for other work, does not lose its time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import torch
 WARMUP_STEPS = 60
 LOWEST_RATE = 0.02  # share of the learning rate at the very end
 REPORT_EVERY, SAVE_EVERY = 30.0, 300.0  # seconds
+LONGEST_STEP = 10.0  # seconds
 
 
 class Budget:
@@ -20,17 +25,12 @@ class Budget:
     def __init__(self, name: str, seconds: float, used: float = 0.0) -> None:
         self._name = name
         self._seconds = seconds
-        self._before = used
-        self._started = self._told = self._saved = time.monotonic()
+        self.used = used  # seconds, those of earlier sittings included
+        self._stepped = self._told = self._saved = time.monotonic()
 
     def anew(self) -> Budget:
         """Start its clock now."""
-        return Budget(self._name, self._seconds, self._before)
-
-    @property
-    def used(self) -> float:
-        """Seconds used up, those of earlier sittings included."""
-        return self._before + time.monotonic() - self._started
+        return Budget(self._name, self._seconds, self.used)
 
     @property
     def share(self) -> float:
@@ -47,9 +47,12 @@ class Budget:
         return min(1.0, (step + 1) / WARMUP_STEPS) * min(1.0, max(LOWEST_RATE, 2 * (1 - self.share)))
 
     def tell(self, step: int, loss: float) -> None:
-        """Print how far it got, now and then."""
-        if time.monotonic() - self._told > REPORT_EVERY:
-            self._told = time.monotonic()
+        """Count a step's time, and print how far it got, now and then."""
+        now = time.monotonic()
+        self.used += min(now - self._stepped, LONGEST_STEP)
+        self._stepped = now
+        if now - self._told > REPORT_EVERY:
+            self._told = now
             print(f"{self._name}: step {step}, {self.used:.0f} of {self._seconds:.0f} s, loss {loss:.4f}", flush=True)
 
     def time_to_save(self) -> bool:
@@ -81,6 +84,12 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Set the learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def quick_dtype() -> torch.dtype:
+    """Return bfloat16 where there are matrix units for it; without them it is many times slower than float32."""
+    cpu_has_it = torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - torch has no public question
+    return torch.bfloat16 if device().type == "cuda" or cpu_has_it else torch.float32
 
 
 def device() -> torch.device:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
-from scripts.pocket.budget import Budget, device, load_state, save_atomically, set_rate
+from scripts.pocket.budget import device, load_state, save_atomically
 from scripts.pocket.dataset import Drawing, strangers
 from scripts.pocket.strokes import SIZE
 from scripts.pocket.vae import CHANNELS, encode, load_vae
@@ -44,14 +44,14 @@ class Network(torch.nn.Module):
 class Classifier:
     """Ready to look at pictures; ``accuracy`` is its own, on drawings it was not trained on."""
 
-    def __init__(self, model: Path, work: Path, drawings: int, seconds: float) -> None:
+    def __init__(self, model: Path, work: Path, drawings: int, steps: int) -> None:
         self._vae = load_vae(model)
         self._network = Network().to(device())
         digest = hashlib.sha256((model / "vae" / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
-        path = work / f"classifier-{digest[:12]}-{drawings}-{seconds:.0f}.pt"
+        path = work / f"classifier-{digest[:12]}-{drawings}-{steps}.pt"
         state = load_state(path)
         if state is None:
-            state = self._learn(strangers(STRANGERS_SEED, drawings), seconds)
+            state = self._learn(strangers(STRANGERS_SEED, drawings), steps)
             save_atomically(state, path)
         self._network.load_state_dict(state["network"])
         self._network.eval()
@@ -62,7 +62,7 @@ class Classifier:
         """Return what each picture shows, by attribute."""
         return self._values(encode(self._vae, np.stack([_pixels(path) for path in pictures])))
 
-    def _learn(self, drawings: list[Drawing], seconds: float) -> dict[str, Any]:
+    def _learn(self, drawings: list[Drawing], steps: int) -> dict[str, Any]:
         from scripts.pocket.drawing import draw
 
         clean = encode(self._vae, np.stack([draw(one.identity, one.shot) for one in drawings]))
@@ -70,7 +70,7 @@ class Classifier:
         wanted = torch.tensor([_indices(one) for one in drawings])
         self._spread = float(clean.float().std())
         known = round(len(drawings) * (1 - CHECKED_SHARE))
-        self._train(torch.stack([clean[:known], again[:known]]).float() / self._spread, wanted[:known], seconds)
+        self._train(torch.stack([clean[:known], again[:known]]).float() / self._spread, wanted[:known], steps)
         said = self._values(again[known:])
         right = {
             name: float(np.mean([s[name] == attributes(d.identity, d.shot)[name] for s, d in _pairs(said, drawings)]))
@@ -78,12 +78,11 @@ class Classifier:
         }
         return {"network": self._network.state_dict(), "spread": self._spread, "accuracy": right}
 
-    def _train(self, latents: torch.Tensor, wanted: torch.Tensor, seconds: float) -> None:
+    def _train(self, latents: torch.Tensor, wanted: torch.Tensor, steps: int) -> None:
         optimizer = torch.optim.AdamW(self._network.parameters(), weight_decay=0.02)
-        budget, step = Budget("classifier", seconds), 0
+        rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
         self._network.train()
-        while not budget.over:
-            set_rate(optimizer, RATE * budget.rate(step))
+        for _ in range(steps):
             index = torch.randint(latents.shape[1], (BATCH,))
             seen = latents[torch.randint(2, (BATCH,)), index].to(device())
             noise = torch.rand(BATCH, 1, 1, 1, device=device()) * 0.3
@@ -93,8 +92,7 @@ class Classifier:
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
-            step += 1
-            budget.tell(step, loss.item())
+            rates.step()
         self._network.eval()
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from pathlib import Path
 from isengard.domain.event import Picture, PluginEvent, Weights
 from isengard.domain.lease import GpuLease, Needs
 from isengard.domain.lora import Lora
-from isengard.domain.request import GenerationRequest, LoraUse, TrainingConfig, TrainingRequest
+from isengard.domain.request import MAX_PICTURES, GenerationRequest, LoraUse, TrainingConfig, TrainingRequest
 from isengard.infra.sota import read_registry
 from isengard.plugins.protocols import DatasetItem, ImageRun, LoraFile, TrainingRun
 from plugins.diffusers.images import DiffusersImages
@@ -32,17 +32,22 @@ class Studio:
         self._lease = GpuLease("benchmark", Needs(), device().type)
         self._runs = itertools.count()
 
-    def pictures(self, prompt: str, seed: int, count: int, lora: Path | None = None) -> list[Path]:
-        """Make pictures of one prompt with seeds that follow each other; returns their files."""
+    def pictures(self, prompts: list[str], lora: Path | None = None) -> list[Path]:
+        """Make one picture of each prompt, the first with seed 1 and each with the next; returns their files."""
         used: list[LoraFile] = []
         if lora:
             sha256 = hashlib.sha256(lora.read_bytes()).hexdigest()
             named = Lora(id="drawn-v1", character_id="drawn", version="v1", base_model=self._base.id, sha256=sha256)
             used = [LoraFile(named, lora, 1.0)]
-        named_loras = tuple(LoraUse(id=one.lora.id) for one in used)
-        request = GenerationRequest(prompt=prompt, seed=seed, count=count, loras=named_loras)
-        run = ImageRun("benchmark", "benchmark", request, self._base, used, self._folder())
-        return [Path(event.path) for event in self._images.generate(run, self._lease) if isinstance(event, Picture)]
+        made: list[Path] = []
+        for first in range(0, len(prompts), MAX_PICTURES):
+            some = tuple(prompts[first : first + MAX_PICTURES])
+            loras = tuple(LoraUse(id=one.lora.id) for one in used)
+            request = GenerationRequest(prompt=some[0], prompts=some, count=len(some), seed=1 + first, loras=loras)
+            run = ImageRun("benchmark", "benchmark", request, self._base, used, self._folder())
+            events = self._images.generate(run, self._lease)
+            made += [Path(event.path) for event in events if isinstance(event, Picture)]
+        return made
 
     def train(self, dataset: list[tuple[Path, str]], trigger: str, preset: str) -> tuple[Path, float]:
         """Train a LoRA on captioned pictures; returns its file and the seconds it took."""

@@ -12,9 +12,8 @@ import torch
 from diffusers import StableDiffusionPipeline, UniPCMultistepScheduler
 from safetensors.torch import save_file
 
-from scripts.pocket.base import training_caption
+from scripts.pocket.base import trained, training_caption
 from scripts.pocket.dataset import load
-from scripts.pocket.networks import new_networks
 from scripts.pocket.tokenizer import load_tokenizer
 from scripts.pocket.vae import load_vae
 
@@ -40,9 +39,7 @@ def export(folder: Path, target: Path) -> None:
 
 
 def _pipeline(folder: Path) -> Any:
-    tokenizer = load_tokenizer(folder / "tokenizer")
-    networks = new_networks(len(tokenizer))
-    networks.load_state_dict(torch.load(folder / "base.pt", map_location="cpu", weights_only=True)["average"])
+    networks = trained(folder)
     vae = load_vae(folder)
     vae.register_to_config(scaling_factor=_latents(folder)["scaling_factor"])
     scheduler = UniPCMultistepScheduler(
@@ -55,9 +52,9 @@ def _pipeline(folder: Path) -> Any:
     )
     return StableDiffusionPipeline(
         vae=vae,
-        text_encoder=networks["text"].eval(),
-        tokenizer=tokenizer,
-        unet=networks["unet"].eval(),
+        text_encoder=networks["text"],
+        tokenizer=load_tokenizer(folder / "tokenizer"),
+        unet=networks["unet"],
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,

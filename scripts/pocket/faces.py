@@ -20,7 +20,7 @@ def context() -> PluginContext:
 
 def analyzer() -> FaceAnalyzer:
     """Return the embedded face analyser: YuNet at 0.8, SFace."""
-    return backends(context())[0]
+    return next(one for one in backends(context()) if one.name == "yunet-sface")
 
 
 def the_one_face(analyser: FaceAnalyzer, picture: Path) -> Face | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from scripts.pocket.drawing import draw
 from scripts.pocket.engine import Studio
 from scripts.pocket.faces import analyzer, the_one_face
 from scripts.pocket.sample import SCALE
-from scripts.pocket.world import Identity, Shot, random_identity, random_shot
+from scripts.pocket.world import Identity, random_identity, random_shot
 
 CHARACTERS_SEED, SHOTS_SEED = 920_000, 930_000
 TRIGGER, NOBODY = "ohwx person", "a person"
@@ -33,6 +34,7 @@ class Likeness:
     gains: list[list[float]] = field(default_factory=list)  # with the trigger word minus without, same prompt and seed
     triggered: list[list[float]] = field(default_factory=list)
     shares: list[list[float]] = field(default_factory=list)  # of what the character's drawings score against each other
+    faces: list[list[float]] = field(default_factory=list)  # pictures with the trigger word that have exactly one
     seconds: list[list[float]] = field(default_factory=list)
     untriggered: list[Adherence] = field(default_factory=list)
 
@@ -44,23 +46,26 @@ def compare(
     result = Likeness()
     for number in range(characters):
         rng = random.Random(CHARACTERS_SEED + number)
-        identity = random_identity(rng)
-        drawn = _drawings(identity, rng, work / f"character-{number}")
+        identity, folder = random_identity(rng), work / f"character-{number}"
+        drawn = drawings(identity, rng, folder)
         lora, seconds = studio.train([(path, text) for path, text, _ in drawn[:TRAINED]], TRIGGER, preset)
+        shutil.copyfile(lora, folder / "lora.safetensors")
         own = [embedding for _, _, embedding in drawn[TRAINED:]]
         reach = float(np.mean([_cosine(one, [other]) for one, other in itertools.combinations(own, 2)]))
-        pairs = _generated(studio, lora, own, size)
-        said = [cosine for cosine, _ in pairs if cosine is not None]
+        said, unsaid = (cosines(studio, lora, own, prompts_of(subject, size), folder) for subject in (TRIGGER, NOBODY))
+        found = [cosine for cosine in said if cosine is not None]
         result.seconds.append([seconds])
-        result.triggered.append(said)
-        result.shares.append([cosine / reach for cosine in said])
+        result.triggered.append(found)
+        result.shares.append([cosine / reach for cosine in found])
+        result.faces.append([float(cosine is not None) for cosine in said])
+        pairs = zip(said, unsaid, strict=True)
         result.gains.append([one - other for one, other in pairs if one is not None and other is not None])
         result.untriggered.append(check(studio, classifier, *size, lora))
-        print(f"character {number + 1}: trained in {seconds:.0f} s, {len(said)} faces found", flush=True)
+        print(f"character {number + 1}: {seconds:.0f} s, cosine {np.mean(found):.2f} of {reach:.2f}", flush=True)
     return result
 
 
-def _drawings(identity: Identity, rng: random.Random, folder: Path) -> list[tuple[Path, str, Embedding]]:
+def drawings(identity: Identity, rng: random.Random, folder: Path) -> list[tuple[Path, str, Embedding]]:
     """Draw a character's pictures, with captions and face embeddings; shots without a clear face are drawn anew."""
     folder.mkdir(parents=True, exist_ok=True)
     faces, drawn = analyzer(), list[tuple[Path, str, Embedding]]()
@@ -71,27 +76,30 @@ def _drawings(identity: Identity, rng: random.Random, folder: Path) -> list[tupl
         face = the_one_face(faces, path)
         if face:
             drawn.append((path, full_caption(shot, TRIGGER), face.embedding))
+            path.with_suffix(".txt").write_text(full_caption(shot, TRIGGER), encoding="utf-8")
     return drawn
 
 
-def _generated(
-    studio: Studio, lora: Path, own: list[Embedding], size: tuple[int, int]
-) -> list[tuple[float | None, float | None]]:
-    """Return cosines with and without the trigger word; None where no face, or more than one, was found."""
+def prompts_of(subject: str, size: tuple[int, int]) -> list[str]:
+    """Return full prompts of people in neither training set, with the subject in their place."""
     prompts, seeds = size
-    faces, pairs = analyzer(), list[tuple[float | None, float | None]]()
-    for shot in _shots(prompts):
-        found = []
-        for subject in (TRIGGER, NOBODY):
-            pictures = studio.pictures(full_caption(shot, subject), 1, seeds, lora)
-            seen = [the_one_face(faces, path) for path in pictures]
-            found.append([_cosine(face.embedding, own) if face else None for face in seen])
-        pairs += list(zip(*found, strict=True))
-    return pairs
+    shots = [drawing.shot for drawing in strangers(SHOTS_SEED, prompts)]
+    return [full_caption(shot, subject) for shot in shots for _ in range(seeds)]
 
 
-def _shots(count: int) -> list[Shot]:
-    return [drawing.shot for drawing in strangers(SHOTS_SEED, count)]
+def cosines(studio: Studio, lora: Path, own: list[Embedding], prompts: list[str], folder: Path) -> list[float | None]:
+    """Return each picture's cosine to the character; None where no face, or more than one, was found.
+
+    Pictures with the trigger word are kept in ``folder`` with their prompts, to be looked at.
+    """
+    faces, found = analyzer(), list[float | None]()
+    for number, (prompt, path) in enumerate(zip(prompts, studio.pictures(prompts, lora), strict=True)):
+        face = the_one_face(faces, path)
+        found.append(_cosine(face.embedding, own) if face else None)
+        if TRIGGER in prompt:
+            shutil.copyfile(path, folder / f"made-{number:03d}.png")
+            (folder / f"made-{number:03d}.txt").write_text(prompt, encoding="utf-8")
+    return found
 
 
 def _cosine(embedding: Embedding, others: list[Embedding]) -> float:

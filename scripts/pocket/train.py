@@ -12,10 +12,11 @@ from pathlib import Path
 
 from scripts.pocket.base import encode_drawings, start_from, train_base
 from scripts.pocket.dataset import draw_named, draw_people, load
+from scripts.pocket.decoder import DecoderTraining
 from scripts.pocket.export import export
 from scripts.pocket.faces import ROOT
 from scripts.pocket.tokenizer import make_tokenizer
-from scripts.pocket.vae import train_vae
+from scripts.pocket.vae import VaeTraining
 
 
 def main() -> None:
@@ -31,11 +32,10 @@ def main() -> None:
         encode_drawings(work)
     make_tokenizer(work / "tokenizer", people.drawings)
     if not (work / "latents.pt").exists():  # from here on the encoder must stay as it is
-        train_vae(work, people.pictures, given.vae_seconds, decoder_only=False)
+        VaeTraining(work, people.pictures, given.vae_seconds).train()
     encode_drawings(work)
-    if not given.go_on:
-        train_vae(work, people.pictures, given.decoder_seconds, decoder_only=True)
     train_base(work, given.base_seconds, given.text_seconds)
+    DecoderTraining(work, given.decoder_seconds).train()
     export(work, given.out)
     print(f"The pocket model is in {given.out}. Measure it: python -m scripts.pocket.benchmark")
 
@@ -49,7 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--go-on", action="store_true", help="train the weights in --out further")
     parser.add_argument("--drawings", type=int, default=16000, help="people to draw")
     parser.add_argument("--vae-seconds", type=float, default=1800, help="for the autoencoder")
-    parser.add_argument("--decoder-seconds", type=float, default=900, help="for its decoder alone")
+    parser.add_argument("--decoder-seconds", type=float, default=1200, help="for its decoder, when the rest is there")
     parser.add_argument("--text-seconds", type=float, default=100, help="for the text encoder alone")
     parser.add_argument("--base-seconds", type=float, default=14400, help="for text encoder and denoiser together")
     return parser.parse_args()

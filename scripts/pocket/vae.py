@@ -1,4 +1,4 @@
-"""Trains the autoencoder: first both halves, then the decoder alone, while latents stay what they are."""
+"""Trains the autoencoder; ``decoder.py`` trains its decoder on when the denoiser is there."""
 
 from __future__ import annotations
 
@@ -18,51 +18,48 @@ from scripts.pocket.budget import Budget, device, load_state, save_atomically, s
 BATCH, CROP = 16, 64
 UNSCALED = 1.0  # the scaling factor while none was measured
 CHANNELS, WIDTH = 8, 32  # of the latents; of the layers
-RATE, DECODER_RATE = 2e-3, 1e-3
-LATENT_NOISE = 0.06  # teaches the decoder to bear the small errors of the denoiser
+ENCODER_BLOCKS, DECODER_BLOCKS = (0, 1, 2, 2), (3, 3, 4, 0)  # at 128 to 16, and at 16 to 128 pixels
+RATE = 2e-3
+LATENT_NOISE = 0.06  # teaches the decoder to bear small errors
 Pixels = NDArray[np.uint8]
 
 
-def train_vae(folder: Path, pictures: Pixels, seconds: float, *, decoder_only: bool) -> None:
-    """Train until the budget is used up; go on where an earlier sitting ended."""
-    training = VaeTraining(folder, seconds, decoder_only=decoder_only)
-    while not training.budget.over:
-        training.step_on(pictures)
-        if training.budget.time_to_save():
-            training.save()
-    training.save()
-    training.model.cpu().save_pretrained(str(folder / "vae"))
+class Training:
+    """An autoencoder, the optimizer of its trained part and its clock, as far as earlier sittings came."""
 
-
-class VaeTraining:
-    """One half of the training, as far as it has come."""
-
-    def __init__(self, folder: Path, seconds: float, *, decoder_only: bool) -> None:
-        self._decoder_only = decoder_only
-        self._path = folder / ("decoder.pt" if decoder_only else "vae.pt")
-        state = load_state(self._path)
-        self.model = new_vae() if state or not decoder_only else load_vae(folder)
-        self.model = self.model.to(device(), memory_format=torch.channels_last)
-        if decoder_only:
-            self.model.encoder.requires_grad_(requires_grad=False)
-        self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]
-        self._optimizer = torch.optim.Adam(self._trained, betas=(0.9, 0.99))
+    def __init__(self, path: Path, model: Any, trained: torch.nn.Module, rate: float, seconds: float) -> None:
+        self._path, self._rate = path, rate
+        self.model = model.to(device(), memory_format=torch.channels_last)
+        self._weights = list(trained.parameters())
+        self._optimizer = torch.optim.Adam(self._weights, betas=(0.9, 0.99))
         self._step = 0
+        state = load_state(path)
         if state:
             self.model.load_state_dict(state["model"])
             self._optimizer.load_state_dict(state["optimizer"])
             self._step = state["step"]
-        self._rng = np.random.default_rng([self._step, int(decoder_only)])
-        name = "decoder" if decoder_only else "autoencoder"
-        self.budget = Budget(name, seconds, state["seconds"] if state else 0.0)
+        self._rng = np.random.default_rng(self._step)
+        self.budget = Budget(path.stem, seconds, state["seconds"] if state else 0.0)
 
-    def step_on(self, pictures: Pixels) -> None:
+    def loss(self) -> torch.Tensor:
+        """Return what a batch shows to be wrong yet."""
+        raise NotImplementedError
+
+    def train(self) -> None:
+        """Train until the budget is used up; write the autoencoder to the work folder."""
+        while not self.budget.over:
+            self.step_on()
+            if self.budget.time_to_save():
+                self.save()
+        self.save()
+        self.model.cpu().save_pretrained(str(self._path.parent / "vae"))
+
+    def step_on(self) -> None:
         """Take one step of the optimizer."""
-        highest = DECODER_RATE if self._decoder_only else RATE
-        set_rate(self._optimizer, highest * self.budget.rate(self._step))
-        loss = _loss(self.model, _batch(pictures, self._rng).to(device()), decoder_only=self._decoder_only)
+        set_rate(self._optimizer, self._rate * self.budget.rate(self._step))
+        loss = self.loss()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._trained, 1.0)
+        torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._step += 1
@@ -72,6 +69,23 @@ class VaeTraining:
         """Write what it takes to go on."""
         state = {"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()}
         save_atomically({**state, "step": self._step, "seconds": self.budget.used}, self._path)
+
+
+class VaeTraining(Training):
+    """Trains both halves on drawings."""
+
+    def __init__(self, folder: Path, pictures: Pixels, seconds: float) -> None:
+        model = new_vae()
+        super().__init__(folder / "vae.pt", model, model, RATE, seconds)
+        self._pictures = pictures
+
+    def loss(self) -> torch.Tensor:
+        """Also keep latents centred, with unit spread."""
+        pixels = _batch(self._pictures, self._rng).to(device())
+        latents = self.model.encode(pixels).latents
+        made = self.model.decode(latents + torch.randn_like(latents) * LATENT_NOISE).sample
+        centred = latents.mean((0, 2, 3)).pow(2).mean() + (latents.std((0, 2, 3)) - 1).pow(2).mean()
+        return distance(made - pixels) + 0.05 * centred
 
 
 def load_vae(folder: Path) -> Any:
@@ -86,7 +100,7 @@ def new_vae() -> Any:
     """
     torch.manual_seed(0)
     layers = {"encoder_block_out_channels": (WIDTH,) * 4, "decoder_block_out_channels": (WIDTH,) * 4}
-    blocks = {"num_encoder_blocks": (0, 1, 2, 2), "num_decoder_blocks": (2, 2, 1, 0)}
+    blocks = {"num_encoder_blocks": ENCODER_BLOCKS, "num_decoder_blocks": DECODER_BLOCKS}
     model = AutoencoderTiny(latent_channels=CHANNELS, scaling_factor=UNSCALED, **layers, **blocks)
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
@@ -104,6 +118,27 @@ def new_vae() -> Any:
 
 
 @torch.no_grad()
+def deepened(trained: Any) -> Any:
+    """Return the autoencoder with as many decoder blocks as new ones have; those added change nothing yet.
+
+    They follow blocks, whose output has no negative values, and so pass it on as it is while they add nothing.
+    """
+    deeper = new_vae()
+    deeper.encoder.load_state_dict(trained.encoder.state_dict())
+    theirs = iter(trained.decoder.layers)
+    layer = next(theirs)
+    for own in deeper.decoder.layers:
+        if isinstance(own, AutoencoderTinyBlock) and not isinstance(layer, AutoencoderTinyBlock):
+            own.conv[-1].weight.zero_()
+            own.conv[-1].bias.zero_()
+            continue
+        own.load_state_dict(layer.state_dict())
+        layer = next(theirs, None)
+    deeper.register_to_config(scaling_factor=trained.config.scaling_factor)
+    return deeper
+
+
+@torch.no_grad()
 def encode(model: Any, pictures: Pixels) -> torch.Tensor:
     """Return unscaled latents [n, 8, 16, 16] in half precision, on the CPU."""
     model = model.to(device()).eval()
@@ -114,30 +149,19 @@ def encode(model: Any, pictures: Pixels) -> torch.Tensor:
     return torch.cat(parts).contiguous()
 
 
+def distance(apart: torch.Tensor) -> torch.Tensor:
+    """Return how far pictures are from what they should be, by the difference of their pixels, of lines, of patches."""
+    lines = apart.diff(dim=2).abs().mean() + apart.diff(dim=3).abs().mean()
+    return apart.abs().mean() + apart.pow(2).mean() + 0.6 * lines + 0.25 * functional.avg_pool2d(apart, 4).abs().mean()
+
+
 def _last_convolution(part: torch.nn.Module) -> Any:
     return [module for module in part.modules() if isinstance(module, torch.nn.Conv2d)][-1]
 
 
-def _loss(model: Any, pixels: torch.Tensor, *, decoder_only: bool) -> torch.Tensor:
-    latents = model.encode(pixels).latents
-    made = model.decode(latents + torch.randn_like(latents) * LATENT_NOISE).sample
-    coarse = functional.avg_pool2d(made, 4) - functional.avg_pool2d(pixels, 4)
-    distance = (made - pixels).abs().mean() + (made - pixels).pow(2).mean()
-    loss = distance + 0.6 * _edges(made, pixels) + 0.25 * coarse.abs().mean()
-    if decoder_only:
-        return loss
-    centred = latents.mean((0, 2, 3)).pow(2).mean() + (latents.std((0, 2, 3)) - 1).pow(2).mean()
-    return loss + 0.05 * centred
-
-
-def _edges(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    down = (made.diff(dim=2) - wanted.diff(dim=2)).abs().mean()
-    return down + (made.diff(dim=3) - wanted.diff(dim=3)).abs().mean()
-
-
 def _batch(pictures: Pixels, rng: np.random.Generator) -> torch.Tensor:
     """Return crops [16, 3, 64, 64] in -1 to 1, mostly around the face; one of them is a made-up texture."""
-    crops = [_texture(rng)]
+    crops = [texture(rng)]
     while len(crops) < BATCH:
         picture = pictures[rng.integers(len(pictures))]
         top = rng.integers(0, 65) if rng.random() < 0.4 else rng.integers(10, 50)
@@ -148,7 +172,7 @@ def _batch(pictures: Pixels, rng: np.random.Generator) -> torch.Tensor:
     return stacked.contiguous(memory_format=torch.channels_last)
 
 
-def _texture(rng: np.random.Generator) -> NDArray[np.float32]:
+def texture(rng: np.random.Generator) -> NDArray[np.float32]:
     """Return smooth coloured noise: what is not drawn, such as a photograph, must not come out as a mess."""
     total = np.zeros((CROP, CROP, 3), np.float32)
     for grain in (4, 8, 16, 32, 64):
