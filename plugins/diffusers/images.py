@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from isengard.domain.base_model import BaseModelRow
 from isengard.domain.event import PluginEvent, Progress
 from isengard.domain.lease import GpuLease, Needs
+from isengard.domain.lora import LoraFacts
 from isengard.domain.request import GenerationRequest
-from isengard.plugins.protocols import BackendStatus, ImageRun, PluginContext
+from isengard.domain.shot import Shot
+from isengard.errors import NotFound
+from isengard.plugins.presets import read_presets
+from isengard.plugins.protocols import Abilities, BackendStatus, ImageRun, PluginContext
 from plugins.diffusers.events import event_of
-from plugins.diffusers.models import check_lora_fits, model_folder, model_gb, unet_shapes
-from plugins.diffusers.parent import Engines, status
-from plugins.diffusers.presets import presets
+from plugins.diffusers.lora_files import check_lora, facts_of
+from plugins.diffusers.models import has_unet, model_folder, model_gb
+from plugins.diffusers.parent import NAME, Engines, status
 
 LIBRARY_GB = 0.7
 SAMPLERS = ("unipc", "dpmpp_2m", "euler", "heun")  # names as ComfyUI and A1111 spell them
-FALLBACK = {"steps": 28, "guidance_scale": 6.0, "guidance_scale_with_lora": 6.0}
+FALLBACK = {"steps": 28, "guidance_scale": 6.0, "guidance_scale_with_lora": 6.0, "guided_share": 1.0}
 
 
 class DiffusersImages:
     """Fills the ImageBackend socket for any pipeline in diffusers format."""
 
-    name = "diffusers"
+    name = NAME
 
     def __init__(self, context: PluginContext, engines: Engines) -> None:
         self._context = context
@@ -57,7 +60,7 @@ class DiffusersImages:
 
     def _sample_defaults(self, base: BaseModelRow) -> dict[str, float]:
         if (self._context.project_root / "sota" / "presets" / f"{base.family}.yml").exists():
-            sample: dict[str, float] = presets(self._context.project_root, base)["balanced"]["sample"]
+            sample: dict[str, float] = read_presets(self._context.project_root, base)["balanced"]["sample"]
             return FALLBACK | sample
         return FALLBACK
 
@@ -66,36 +69,60 @@ class DiffusersImages:
         weights = model_gb(model_folder(self._context, base_model))
         pixels = (request.width or 512) * (request.height or 512) * min(request.count, 4) / 2**20
         peak = LIBRARY_GB + weights * 2 + pixels * (0.3 + weights)
-        return Needs(vram_gb=peak, ram_gb=peak)
+        return Needs(vram_gb=peak, ram_gb=peak, backend=NAME)
 
-    def samplers(self, base_model: BaseModelRow) -> Sequence[str]:
-        """Return sampler names as ComfyUI and A1111 spell them."""
-        return SAMPLERS
+    def abilities(self, base_model: BaseModelRow, workflow: str = "") -> Abilities:
+        """Return sampler names as ComfyUI and A1111 spell them; pictures are drawn from words alone."""
+        if workflow:
+            raise NotFound(f"There is no workflow '{workflow}' for {base_model.name}.", "Leave it out.")
+        return Abilities(SAMPLERS)
 
     def check_lora(self, path: Path, base_model: BaseModelRow) -> None:
         """Raise InvalidInput unless every tensor of the file fits a layer of the base model."""
-        check_lora_fits(path, unet_shapes(model_folder(self._context, base_model)), base_model.name)
+        check_lora(path, model_folder(self._context, base_model), base_model.name)
+
+    def describe_lora(self, path: Path, base_models: Sequence[BaseModelRow]) -> LoraFacts:
+        """Compare every tensor of the file with the weights of the UNets that are here."""
+        folders = [(row, model_folder(self._context, row)) for row in base_models]
+        return facts_of(path, [(row, folder) for row, folder in folders if has_unet(folder)])
 
     def generate(self, run: ImageRun, lease: GpuLease) -> Iterator[PluginEvent]:
         """Generate in the child process; yield what it reports."""
-        run = replace(run, request=self.defaults(run.request, run.base_model))
         for lora in run.loras:
             self.check_lora(lora.path, run.base_model)
         run.work_dir.mkdir(parents=True, exist_ok=True)
         yield Progress(message="Starting the engine")
-        for message in self._engines.run("generate", self._arguments(run, lease), run.stop, run.correlation_id):
+        arguments = self._arguments(run, lease)
+        for message in self._engines.run("generate", arguments, run.stop, run.correlation_id, lease.needs):
             yield event_of(message)
 
     def _arguments(self, run: ImageRun, lease: GpuLease) -> dict[str, Any]:
         return {
             "folder": str(model_folder(self._context, run.base_model)),
-            "request": run.request.model_dump(mode="json"),
-            "loras": [{"path": str(f.path), "strength": f.strength, "sha256": f.lora.sha256} for f in run.loras],
+            "shots": [self._shot(run, shot) for shot in run.shots],
             "work_dir": str(run.work_dir),
             "device": lease.device,
             "correlation_id": run.correlation_id,
         }
 
+    def _shot(self, run: ImageRun, shot: Shot) -> dict[str, Any]:
+        request = self.defaults(shot.request, run.base_model)
+        loras = [
+            {"path": str(f.path), "strength": f.strength, "sha256": f.lora.sha256 or str(f.path)}
+            for f in run.loras_of(shot)
+        ]
+        share = self._sample_defaults(run.base_model)["guided_share"]
+        drawn = {"index": shot.index, "request": request.model_dump(mode="json"), "loras": loras}
+        return drawn | {"guided_share": share}
+
+    def resident(self) -> Needs:
+        """Return what the warm children that idle took in their last run."""
+        return self._engines.resident()
+
     def release(self) -> None:
         """End the children that are not at work."""
+        self._engines.release()
+
+    def close(self) -> None:
+        """End the children that are not at work; the others end with the run that the app gives back."""
         self._engines.release()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from isengard.domain.base_model import BaseModelRow
-from isengard.errors import InvalidInput
 from isengard.plugins.protocols import PluginContext
+from isengard.plugins.weights import read_weights
 
 GB = 2**30
 Shapes = dict[str, tuple[int, ...]]
@@ -29,47 +27,18 @@ def model_gb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.glob("**/*.safetensors")) / GB
 
 
-def header(path: Path) -> dict[str, Any]:
-    """Return the JSON header of a safetensors file; format: huggingface/safetensors README."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= 100_000_000:
-                raise ValueError(f"header of {length} bytes")
-            parsed: dict[str, Any] = json.loads(file.read(length))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            "This is not a readable .safetensors file.", "Download it again; other formats are not accepted."
-        ) from error
-    return parsed
-
-
 def unet_shapes(folder: Path) -> Shapes:
     """Shapes of the UNet's weights by name."""
+    return _shapes(folder / "unet")
+
+
+def text_encoder_shapes(folder: Path) -> tuple[Shapes, Shapes]:
+    """Shapes of the weights of the first and, where there is one, the second text encoder."""
+    return _shapes(folder / "text_encoder"), _shapes(folder / "text_encoder_2")
+
+
+def _shapes(folder: Path) -> Shapes:
     shapes: Shapes = {}
-    for path in (folder / "unet").glob("*.safetensors"):
-        shapes |= {name: tuple(v["shape"]) for name, v in header(path).items() if name != "__metadata__"}
+    for path in folder.glob("*.safetensors"):
+        shapes |= read_weights(path, f"The base model's file '{path.name}'").shapes
     return shapes
-
-
-def check_lora_fits(lora: Path, base: Shapes, base_name: str) -> None:
-    """Raise InvalidInput unless every pair of the LoRA matches a weight of the base model in name and shape."""
-    tensors = {name: tuple(v["shape"]) for name, v in header(lora).items() if name != "__metadata__"}
-    downs = {name: shape for name, shape in tensors.items() if name.endswith(".lora_A.weight")}
-    if not downs or len(downs) * 2 != len(tensors):
-        raise InvalidInput(
-            "This file's keys are not those of a LoRA in diffusers format.", "Export it in diffusers (PEFT) format."
-        )
-    wrong = [name for name, shape in downs.items() if not _fits(name, shape, tensors, base)]
-    if wrong:
-        raise InvalidInput(
-            f"This LoRA was made for another model: {len(wrong)} of {len(downs)} parts do not fit {base_name}.",
-            "Choose the base model that the LoRA was trained on.",
-        )
-
-
-def _fits(name: str, shape: tuple[int, ...], tensors: Shapes, base: Shapes) -> bool:
-    stem = name.removesuffix(".lora_A.weight")
-    target = base.get(f"{stem.removeprefix('unet.')}.weight")
-    up = tensors.get(f"{stem}.lora_B.weight")
-    return bool(target and up) and target[1] == shape[1] and target[0] == up[0]  # type: ignore[index]

@@ -10,20 +10,22 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from isengard.domain.lease import Stop
+from isengard.domain.lease import Needs, Stop
 from isengard.errors import (
     BackendCrashed,
     BackendOutput,
     BackendUnavailable,
     Cancelled,
+    DiskFull,
     InvalidInput,
     IsengardError,
     OutOfMemory,
     OutOfVram,
 )
-from isengard.plugins.process import Child
+from isengard.plugins.process import Child, PeakMemory
 from isengard.plugins.protocols import BackendStatus, PluginContext
 
+NAME = "diffusers"
 POLL_SECONDS = 0.1
 CANCEL_GRACE_SECONDS = 1.0
 LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
@@ -37,7 +39,7 @@ ENVIRONMENT = {
     "GOMP_SPINCOUNT": "2000",
 }
 _FAILURES: dict[str, type[IsengardError]] = {
-    kind.__name__: kind for kind in (BackendOutput, BackendUnavailable, InvalidInput, OutOfMemory, OutOfVram)
+    kind.__name__: kind for kind in (BackendOutput, BackendUnavailable, DiskFull, InvalidInput, OutOfMemory, OutOfVram)
 }
 
 
@@ -52,10 +54,11 @@ class Engines:
         self._engines = [Engine(f"{number + 1}", context) for number in range(at_once)]
 
     def run(
-        self, operation: str, arguments: dict[str, Any], stop: Stop, correlation_id: str
+        self, operation: str, arguments: dict[str, Any], stop: Stop, correlation_id: str, needs: Needs | None = None
     ) -> Iterator[dict[str, Any]]:
         """Send an operation, yield what the child reports; raise what it raised, Cancelled, or its death."""
         engine = self._take(stop)
+        engine.kept = needs or Needs()
         try:
             yield from engine.run(operation, arguments, stop, correlation_id)
         finally:
@@ -69,6 +72,11 @@ class Engines:
             if stop.cancel.wait(POLL_SECONDS):
                 raise Cancelled("Cancelled while it waited for the engine.")
 
+    def resident(self) -> Needs:
+        """Return what the warm ones that idle took in their last run."""
+        kept = [engine.kept for engine in self._engines if engine.warm and engine.idle]
+        return Needs(sum(one.vram_gb for one in kept), sum(one.ram_gb for one in kept), backend=NAME)
+
     def release(self) -> None:
         """End every child that is not at work."""
         for engine in self._engines:
@@ -80,6 +88,7 @@ class Engine:
 
     def __init__(self, name: str, context: PluginContext) -> None:
         self.name = name
+        self.kept = Needs()
         self._context = context
         self._child: Child | None = None
         self._turn = threading.Lock()
@@ -90,6 +99,11 @@ class Engine:
         """Tell whether its child lives, with its libraries loaded."""
         child = self._child
         return child is not None and child.alive
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nobody has it."""
+        return not self._turn.locked()
 
     def take(self) -> bool:
         """Take it for a run, if nobody has it."""
@@ -109,16 +123,16 @@ class Engine:
         yield from self._reports(child, stop)
 
     def _reports(self, child: Child, stop: Stop) -> Iterator[dict[str, Any]]:
-        told_keep = False
         finished = False
+        memory = PeakMemory(child.pid)
+        wishes = {"keep": stop.keep, "save": stop.save, "sample": stop.sample}
         try:
             while True:
                 if stop.cancel.is_set():
                     raise Cancelled("Cancelled.")
-                if stop.keep.is_set() and not told_keep:
-                    told_keep = True
-                    child.send({"operation": "keep"})
+                _pass_on(wishes, child)
                 message = child.receive(POLL_SECONDS)
+                memory.look()
                 if message is None:
                     continue
                 if "failure" in message:
@@ -127,7 +141,7 @@ class Engine:
                 if message.get("done"):
                     finished = True
                     return
-                yield message
+                yield _with_peaks(message, memory) if message.get("kind") == "weights" else message
         finally:
             if not finished:
                 self._quieten(child)
@@ -182,6 +196,18 @@ class Engine:
         return True
 
 
+def _pass_on(wishes: dict[str, threading.Event], child: Child) -> None:
+    """Tell the child what is wished for; each wish once, and the end for good."""
+    for name, wish in list(wishes.items()):
+        if not wish.is_set():
+            continue
+        child.send({"operation": name})
+        if name == "keep":
+            del wishes[name]
+        else:
+            wish.clear()
+
+
 def status(name: str, kind: str) -> BackendStatus:
     """Tell whether the engine's libraries are installed; imports none of them."""
     missing = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
@@ -193,6 +219,11 @@ def status(name: str, kind: str) -> BackendStatus:
 def library_versions() -> dict[str, str]:
     """Versions of what decides the result."""
     return {name: importlib.metadata.version(name) for name in ("torch", "diffusers", "peft")}
+
+
+def _with_peaks(message: dict[str, Any], memory: PeakMemory) -> dict[str, Any]:
+    memory.last_look()
+    return {**message, "peak_vram_gb": memory.vram_gb, "peak_ram_gb": memory.ram_gb}
 
 
 def _failure(told: dict[str, str]) -> IsengardError:

@@ -1,35 +1,21 @@
-"""Reads ``sota/presets/{family}.yml`` and fills in what a request left open."""
+"""Fills in from a preset what a request left open."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import yaml
-
 from isengard.domain.base_model import BaseModelRow
 from isengard.domain.request import TrainingConfig, TrainingRequest
-from isengard.errors import BackendUnavailable
+from isengard.plugins.presets import Preset, steps_of
 
 SAMPLES_PER_RUN = 4
 CHECKPOINTS_PER_RUN = 4
 FEWEST_STEPS_BETWEEN = 20  # closer together, samples would take longer than the training
 
 
-def presets(project_root: Path, base: BaseModelRow) -> dict[str, dict[str, Any]]:
-    """Return the family's presets by name."""
-    path = project_root / "sota" / "presets" / f"{base.family}.yml"
-    if not path.exists():
-        raise BackendUnavailable(f"There are no training presets for {base.name}.", f"Add {path.name}.")
-    loaded: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return loaded
-
-
-def filled(request: TrainingRequest, base: BaseModelRow, preset: dict[str, Any]) -> TrainingRequest:
+def filled(request: TrainingRequest, base: BaseModelRow, preset: Preset) -> TrainingRequest:
     """Return the request with every field set."""
     config = request.config
     rank = config.lora_rank or preset["rank"]
-    steps = config.steps or preset["steps"]
+    steps = config.steps or steps_of(preset, config.image_count)
     changes = {
         "base_model": base.id,
         "steps": steps,

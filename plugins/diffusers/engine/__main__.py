@@ -28,7 +28,6 @@ def main() -> None:
     serve = _operations()
     while True:
         message = operations.get()
-        wishes.clear()
         try:
             serve[message["operation"]](message, report, wishes)
             report({"done": True})
@@ -55,13 +54,13 @@ def _operations() -> dict[str, Any]:
 
 
 def _read(operations: queue.Queue[dict[str, Any]], wishes: Wishes) -> None:
+    told = {"cancel": wishes.cancel, "keep": wishes.keep, "save": wishes.save, "sample": wishes.sample}
     for line in sys.stdin:
         message = json.loads(line)
-        if message["operation"] == "cancel":
-            wishes.cancel.set()
-        elif message["operation"] == "keep":
-            wishes.keep.set()
+        if wish := told.get(message["operation"]):
+            wish.set()
         else:
+            wishes.clear()  # here, so that none that follows is lost
             operations.put(message)
     os._exit(0)  # the app is gone
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,12 @@ class Prior:
     """Drawings of the base model itself: they keep what the LoRA must not touch."""
 
     latents: torch.Tensor
-    captions: list[str]
-    embeddings: dict[int, dict[str, torch.Tensor]] = field(default_factory=dict)
+    captions: list[dict[str, torch.Tensor]]
 
-    def pick(self, pipe: Any, rng: random.Random) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def pick(self, rng: random.Random) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Return the latents [channels, height, width] of one drawing and its conditioning."""
         index = rng.randrange(len(self.captions))
-        if index not in self.embeddings:
-            self.embeddings[index] = encode_text(pipe, [self.captions[index]])[0]
-        return self.latents[index], self.embeddings[index]
+        return self.latents[index], self.captions[index]
 
 
 @dataclass
@@ -67,13 +64,14 @@ def load_dataset(pipe: Any, message: dict[str, Any], wishes: Wishes, tell: Any) 
     return Dataset(views, captions, generic)
 
 
-def load_prior(folder: str) -> Prior | None:
-    """Read the base model's prior-preservation set, if it has one."""
+def load_prior(pipe: Any, folder: str) -> Prior | None:
+    """Read the base model's prior-preservation set, if it has one, and encode its captions."""
     path = Path(folder) / "prior.safetensors"
     if not path.exists():
         return None
     with safe_open(str(path), "pt") as file:
-        return Prior(file.get_tensor("latents").float(), json.loads(file.metadata()["captions"]))
+        captions = encode_text(pipe, json.loads(file.metadata()["captions"]))
+        return Prior(file.get_tensor("latents").float(), captions)
 
 
 def _views(path: str, resolution: int, *, flip: bool) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 
 from isengard.errors import IsengardError
@@ -13,6 +14,9 @@ def failure_of(error: BaseException) -> dict[str, str]:
     if isinstance(error, IsengardError):
         return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
     text = str(error)
+    if getattr(error, "errno", 0) in {errno.ENOSPC, errno.EDQUOT} or "No space left on device" in text:
+        hint = "Delete pictures, LoRAs or the cache folder."
+        return {"type": "DiskFull", "message": "The volume is full.", "hint": hint}
     if "CUDA out of memory" in text or type(error).__name__ == "OutOfMemoryError":
         hint = "Lower the resolution, the batch size or the rank, or close other programs that use the GPU."
         return {"type": "OutOfVram", "message": "The GPU ran out of memory.", "hint": hint}

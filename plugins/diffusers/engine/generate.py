@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from plugins.diffusers.engine.wishes import Wishes
 
 BATCH_PIXELS = 8 * 128 * 128  # pictures of together this many pixels are made at once on a CPU
 BATCH_PIXELS_CUDA = 4 * 1024 * 1024
-PREVIEW_SECONDS = 0.3
+PREVIEW_SECONDS = 0.5
 FLAT = 1e-3  # standard deviation of a picture of one colour, pixel values 0 to 1
 
 _SCHEDULERS = {
@@ -92,52 +95,104 @@ WARM = Warm()  # one child serves one app, one run at a time
 
 
 def generate(message: dict[str, Any], report: Any, wishes: Wishes) -> None:
-    """Make the pictures of a request, batch by batch."""
-    request = message["request"]
+    """Make the pictures, in batches of those that differ in nothing but words and seed."""
     report({"kind": "progress", "message": "Loading the model"})
     pipe = WARM.get(message["folder"], message["device"])
-    WARM.use(message["loras"])
-    WARM.sample_with(request["sampler"])
     wishes.heed()
-    limit = BATCH_PIXELS_CUDA if message["device"] == "cuda" else BATCH_PIXELS
-    size = max(1, limit // (request["width"] * request["height"]))
-    for first in range(0, request["count"], size):
-        batch = range(first, min(request["count"], first + size))
-        _batch(pipe, message, batch, report, wishes)
+    drawn = Drawn(len(message["shots"]), Path(message["work_dir"]), report)
+    for batch in _batches(message["shots"], message["device"]):
+        WARM.use(batch[0]["loras"])
+        WARM.sample_with(batch[0]["request"]["sampler"])
+        _batch(pipe, batch, drawn, wishes)
 
 
-def _batch(pipe: Any, message: dict[str, Any], batch: range, report: Any, wishes: Wishes) -> None:
-    request, work = message["request"], Path(message["work_dir"])
-    shown = time.monotonic()
+def _batches(shots: list[dict[str, Any]], device: str) -> Iterator[list[dict[str, Any]]]:
+    limit = BATCH_PIXELS_CUDA if device == "cuda" else BATCH_PIXELS
+    for _, alike in itertools.groupby(shots, _settings):
+        group = list(alike)
+        size = max(1, limit // (group[0]["request"]["width"] * group[0]["request"]["height"]))
+        yield from (group[first : first + size] for first in range(0, len(group), size))
+
+
+def _settings(shot: dict[str, Any]) -> Any:
+    """Return what all pictures of a batch have in common."""
+    request = {name: value for name, value in shot["request"].items() if name not in {"prompt", "seed"}}
+    return request, shot["loras"], shot["guided_share"]
+
+
+@dataclass
+class Drawn:
+    """How far the pictures of a run have come."""
+
+    total: int
+    work: Path
+    report: Any
+    before: int = 0  # pictures of earlier batches
+    shown: float = field(default_factory=time.monotonic)
+
+    def tell(self, step: int, steps: int, size: int) -> None:
+        """Report a step of a batch of ``size`` pictures."""
+        which = f"{self.before + 1} to {self.before + size}" if size > 1 else f"{self.before + 1}"
+        words = f"Picture {which} of {self.total}, step {step}/{steps}"
+        done = steps * self.before + step * size
+        self.report({"kind": "progress", "step": done, "total_steps": steps * self.total, "message": words})
+
+    def preview_is_due(self) -> bool:
+        """Tell, a few times a second, that a preview may be shown."""
+        due = time.monotonic() - self.shown > PREVIEW_SECONDS
+        if due:
+            self.shown = time.monotonic()
+        return due
+
+
+TEXTS = ("prompt_embeds", "add_text_embeds", "add_time_ids")  # what a pipeline holds twice while it guides
+AfterStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
+
+
+def guided(pipe: Any, share: float, then: AfterStep | None = None) -> dict[str, Any]:
+    """Return a pipeline's arguments for guidance in the first ``share`` of the steps only, 0 to 1.
+
+    Late guidance spoils details. Kynkäänniemi et al. 2024, arXiv 2404.07724.
+    """
+    known = pipe._callback_tensor_inputs  # noqa: SLF001 - what it hands to a callback
+    texts = [name for name in TEXTS if name in known] if share < 1 else []
+
+    def after_step(own: Any, step: int, at: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        if texts and own.do_classifier_free_guidance and step + 1 >= share * len(own.scheduler.timesteps):
+            own._guidance_scale = 1.0  # noqa: SLF001 - the library's own documented way
+            tensors |= {name: tensors[name].chunk(2)[-1] for name in texts}
+        return then(own, step, at, tensors) if then else tensors
+
+    return {"callback_on_step_end": after_step, "callback_on_step_end_tensor_inputs": ["latents", *texts]}
+
+
+def _batch(pipe: Any, batch: list[dict[str, Any]], drawn: Drawn, wishes: Wishes) -> None:
+    requests = [shot["request"] for shot in batch]
+    first = requests[0]
 
     def after_step(_pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        nonlocal shown
         wishes.heed()
         steps = len(pipe.scheduler.timesteps)  # Heun looks twice a step
-        done = steps * batch.start + (step + 1) * len(batch)
-        which = f"{batch.start + 1} to {batch.stop}" if len(batch) > 1 else f"{batch.stop}"
-        words = f"Picture {which} of {request['count']}, step {step + 1}/{steps}"
-        report({"kind": "progress", "step": done, "total_steps": steps * request["count"], "message": words})
-        if time.monotonic() - shown > PREVIEW_SECONDS and step + 1 < steps:
-            shown = time.monotonic()
-            _preview(pipe, tensors["latents"][:1], work / f"preview-{batch.start:03d}-{step:03d}.webp", step, report)
+        drawn.tell(step + 1, steps, len(batch))
+        if step + 1 < steps and drawn.preview_is_due():
+            _preview(pipe, tensors["latents"][:1], batch[0]["index"], step, drawn)
         return tensors
 
-    seeds = [(request["seed"] + n) % 2**32 for n in batch]
-    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     pixels = pipe(
-        prompt=[request["prompt"]] * len(batch),
-        negative_prompt=[request["negative_prompt"]] * len(batch),
-        num_inference_steps=request["steps"],
-        guidance_scale=request["guidance_scale"],
-        width=request["width"],
-        height=request["height"],
-        generator=generators,
+        prompt=[request["prompt"] for request in requests],
+        negative_prompt=[request["negative_prompt"] for request in requests],
+        num_inference_steps=first["steps"],
+        guidance_scale=first["guidance_scale"],
+        width=first["width"],
+        height=first["height"],
+        generator=[torch.Generator("cpu").manual_seed(request["seed"]) for request in requests],
         output_type="pt",
-        callback_on_step_end=after_step,
+        **guided(pipe, batch[0]["guided_share"], after_step),
     ).images
-    for index, seed, picture in zip(batch, seeds, pixels, strict=True):
-        _keep(picture, work / f"picture-{index:03d}.png", index, seed, report)
+    for shot, picture in zip(batch, pixels, strict=True):
+        path = drawn.work / f"picture-{shot['index']:03d}.png"
+        _keep(picture, path, shot["index"], shot["request"]["seed"], drawn.report)
+    drawn.before += len(batch)
 
 
 def _keep(picture: torch.Tensor, path: Path, index: int, seed: int, report: Any) -> None:
@@ -152,9 +207,10 @@ def _keep(picture: torch.Tensor, path: Path, index: int, seed: int, report: Any)
     report({**told, "width": image.width, "height": image.height})
 
 
-def _preview(pipe: Any, latents: torch.Tensor, path: Path, step: int, report: Any) -> None:
+def _preview(pipe: Any, latents: torch.Tensor, index: int, step: int, drawn: Drawn) -> None:
+    path = drawn.work / f"preview-{index:03d}-{step:03d}.webp"
     _image(decode_latents(pipe, latents)[0]).save(path, "WEBP", quality=75)
-    report({"kind": "preview", "step": step + 1, "path": str(path)})
+    drawn.report({"kind": "preview", "step": step + 1, "path": str(path), "index": index})
 
 
 def _image(pixels: torch.Tensor) -> Image.Image:
@@ -173,5 +229,6 @@ def sample_picture(pipe: Any, prompt: str, sample: dict[str, Any], config: dict[
         height=edge,
         generator=torch.Generator("cpu").manual_seed(config["seed"]),
         output_type="pt",
+        **guided(pipe, sample.get("guided_share", 1.0)),
     ).images
     return _image(pixels[0].permute(1, 2, 0).float().cpu())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from plugins.diffusers.engine import checkpoint
 from plugins.diffusers.engine.dataset import Dataset, Prior, load_dataset, load_prior
 from plugins.diffusers.engine.generate import sample_picture
 from plugins.diffusers.engine.objective import Objective
-from plugins.diffusers.engine.pipeline import load
-from plugins.diffusers.engine.weights import prove, save_lora
+from plugins.diffusers.engine.pipeline import hasten_training, load
+from plugins.diffusers.engine.weights import NAME, load_lora, prove, save_lora
 from plugins.diffusers.engine.wishes import Wishes
 
 WARMUP_STEPS = 20
@@ -36,6 +37,7 @@ class Trainer:
         self.work = Path(message["work_dir"])
         self.rng = random.Random(self.config["seed"])
         self.step = 0
+        self.curve: checkpoint.Curve = []  # what each step was told with, earlier attempts' included
         self.started = time.monotonic()
 
     def tell(self, text: str) -> None:
@@ -49,9 +51,10 @@ class Trainer:
         self.pipe = load(self.message["folder"], self.message["device"], training=True)
         for part in (self.pipe.unet, self.pipe.vae, self.pipe.text_encoder):
             part.requires_grad_(requires_grad=False)
+        hasten_training(self.pipe, self.config["resolution"])
         self.wishes.heed()
         self.dataset: Dataset = load_dataset(self.pipe, self.message, self.wishes, self.tell)
-        self.prior: Prior | None = load_prior(self.message["folder"])
+        self.prior: Prior | None = load_prior(self.pipe, self.message["folder"])
         self.objective = Objective(self.pipe)
         rank, alpha = self.config["lora_rank"], self.config["lora_alpha"]
         targets = self.message["target_modules"]
@@ -60,11 +63,16 @@ class Trainer:
         )
         self.trained = [p for p in self.pipe.unet.parameters() if p.requires_grad]
         rate = self.config["learning_rate"]
-        self.optimizer = torch.optim.AdamW(self.trained, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
+        self.optimizer = torch.optim.AdamW(self.trained, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
         torch.manual_seed(self.config["seed"])
+        if self.message["start_from"]:
+            load_lora(Path(self.message["start_from"]), self.pipe.unet)
         if self.message["resume_from"]:
             resume = Path(self.message["resume_from"])
-            self.step = checkpoint.restore(resume, self.pipe.unet, self.optimizer, self.rng)
+            self.step, self.curve = checkpoint.restore(resume, self.pipe.unet, self.optimizer, self.rng)
+            for row in self.curve:
+                if row[0] > self.message["told_step"]:  # a kill came between the step and the word of it
+                    self._report_step(*row)
             self.tell(f"Going on from step {self.step}")
 
     def run(self) -> None:
@@ -74,7 +82,8 @@ class Trainer:
         while self.step < self.config["steps"]:
             self.wishes.heed()
             loss = self._step()
-            self._report_step(loss, self.step - first)
+            self.curve.append((self.step, loss, self.optimizer.param_groups[0]["lr"]))
+            self._report_step(*self.curve[-1], (self.step - first) / max(1e-6, time.monotonic() - self.started))
             if self.wishes.keep.is_set():
                 break
             self._now_and_then()
@@ -103,30 +112,24 @@ class Trainer:
         of_prior = round(size * self.message["prior_share"]) if self.prior else 0
         picks = [self.dataset.pick(self.rng) for _ in range(size - of_prior)]
         if self.prior:
-            picks += [self.prior.pick(self.pipe, self.rng) for _ in range(of_prior)]
+            picks += [self.prior.pick(self.rng) for _ in range(of_prior)]
         device = self.pipe.device
         return torch.stack([latent.to(device) for latent, _ in picks]), [text for _, text in picks]
 
-    def _report_step(self, loss: float, done: int) -> None:
-        speed = done / max(1e-6, time.monotonic() - self.started)
-        self.report(
-            {
-                "kind": "metric",
-                "step": self.step,
-                "total_steps": self.config["steps"],
-                "loss": loss,
-                "learning_rate": self.optimizer.param_groups[0]["lr"],
-                "steps_per_second": speed,
-                "eta_seconds": (self.config["steps"] - self.step) / speed,
-            }
-        )
+    def _report_step(self, step: int, loss: float, rate: float, speed: float = 0.0) -> None:
+        """Report a step and, with its speed in steps per second, the time left."""
+        total = self.config["steps"]
+        told = {"kind": "metric", "step": step, "total_steps": total, "loss": loss, "learning_rate": rate}
+        if speed:
+            told |= {"steps_per_second": speed, "eta_seconds": (total - step) / speed}
+        self.report(told)
 
     def _now_and_then(self) -> None:
         last = self.step == self.config["steps"]
-        if self.step % self.config["save_every"] == 0 and not last:
-            path = checkpoint.save(self.work, self.step, self.pipe.unet, self.optimizer, self.rng)
+        if (self.step % self.config["save_every"] == 0 or _heard(self.wishes.save)) and not last:
+            path = checkpoint.save(self.work, self.curve, self.pipe.unet, self.optimizer, self.rng)
             self.report({"kind": "checkpoint", "step": self.step, "path": str(path)})
-        if self.step % self.config["sample_every"] == 0 or last:
+        if self.step % self.config["sample_every"] == 0 or _heard(self.wishes.sample) or last:
             self._sample()
 
     def _sample(self) -> None:
@@ -147,7 +150,8 @@ class Trainer:
         self.tell("Checking the trained weights")
         folder = self.work / "weights"
         folder.mkdir(exist_ok=True)
-        path = save_lora(self.pipe, folder, self._metadata())
+        path = folder / NAME
+        save_lora(self.pipe.unet, path, self._metadata())
         prove(path, self.pipe.unet, self.config["lora_rank"])
         self.report({"kind": "weights", "step": self.step, "path": str(path)})
 
@@ -170,6 +174,13 @@ class Trainer:
             "modelspec.trigger_phrase": message["trigger_word"],
             "modelspec.title": f"{message['trigger_word']} on {message['base_model']}",
         }
+
+
+def _heard(wish: threading.Event) -> bool:
+    """Tell whether it was wished for, and take the wish as granted."""
+    wished = wish.is_set()
+    wish.clear()
+    return wished
 
 
 def schedule(step: int, total: int) -> float:

@@ -16,11 +16,13 @@ class Wishes:
 
     cancel: threading.Event = field(default_factory=threading.Event)
     keep: threading.Event = field(default_factory=threading.Event)
+    save: threading.Event = field(default_factory=threading.Event)
+    sample: threading.Event = field(default_factory=threading.Event)
 
     def clear(self) -> None:
         """Forget the wishes of the run before."""
-        self.cancel.clear()
-        self.keep.clear()
+        for wish in (self.cancel, self.keep, self.save, self.sample):
+            wish.clear()
 
     def heed(self) -> None:
         """Raise CancelledRun when the run was cancelled."""
