@@ -1,0 +1,3 @@
+"""The version that the double speaks unless its plan names another."""
+
+__version__ = "0.33.0"
