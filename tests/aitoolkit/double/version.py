@@ -1,0 +1,3 @@
+"""The version that is stood in for."""
+
+VERSION = "0.12.26"
