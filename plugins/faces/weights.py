@@ -41,9 +41,13 @@ def find(name: str) -> Path:
 def verified(name: str) -> Path:
     """Return the path of a model file whose digest is right; raise BackendUnavailable."""
     path = find(name)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[name]:
-        raise BackendUnavailable(
-            f"The face model {name} is not the file that Isengard knows.",
-            f"It may be damaged, or {CARRIER} another version: install it again with constraints.txt.",
-        )
+    check(path, SHA256[name], f"It may be damaged, or {CARRIER} another version: install it with constraints.txt.")
     return path
+
+
+def check(path: Path, sha256: str, hint: str) -> None:
+    """Raise BackendUnavailable unless the file has that digest."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise BackendUnavailable(f"The face model {path.name} is not the file that Isengard knows.", hint)

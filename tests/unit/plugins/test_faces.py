@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from isengard.errors import BackendUnavailable, InvalidInput
 from isengard.plugins.protocols import PluginContext
@@ -135,8 +135,44 @@ def test_a_damaged_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_missing_model_is_a_reason_not_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "CARRIER", "no_such_package_here")
-    (backend,) = backends(context(tmp_path))
-    status = backend.status()
-    assert not status.available
-    assert "not installed" in status.reason
-    assert "pip install" in status.hint
+    for backend in backends(context(tmp_path)):
+        status = backend.status()
+        assert not status.available
+        assert "not installed" in status.reason
+        assert "pip install" in status.hint
+
+
+def test_many_pictures_come_in_order_and_one_that_is_none_spoils_nothing(analyzer: YunetSface, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    asked = [PHOTOS / "obama.jpg", tmp_path / "broken.jpg", tmp_path / "gone.jpg", PHOTOS / "hopper.jpg"]
+    found = list(analyzer.faces_of(asked))
+    assert found[0] == analyzer.faces(PHOTOS / "obama.jpg")
+    assert isinstance(found[1], InvalidInput)
+    assert isinstance(found[2], BackendUnavailable)
+    assert found[3] == analyzer.faces(PHOTOS / "hopper.jpg")
+
+
+def test_landmarks_lie_where_eyes_nose_and_mouth_are(analyzer: YunetSface) -> None:
+    (face,) = analyzer.faces(PHOTOS / "obama.jpg")
+    right_eye, left_eye, nose, right_corner, left_corner = face.landmarks
+    x, y, width, height = face.box
+    assert all(x < px < x + width and y < py < y + height for px, py in face.landmarks)
+    assert right_eye[0] < nose[0] < left_eye[0]
+    assert right_eye[1] < nose[1] < right_corner[1]
+    assert right_corner[0] < left_corner[0]
+
+
+def test_a_blurred_face_is_less_sharp(analyzer: YunetSface, tmp_path: Path) -> None:
+    photo = Image.open(PHOTOS / "obama.jpg")
+    soft = saved(photo.filter(ImageFilter.GaussianBlur(photo.width / 100)), tmp_path / "soft.png")
+    assert analyzer.faces(PHOTOS / "obama.jpg")[0].sharpness > 90
+    assert analyzer.faces(soft)[0].sharpness < 30
+
+
+def test_a_phone_s_sideways_picture_is_read_upright(analyzer: YunetSface, tmp_path: Path) -> None:
+    photo = Image.open(PHOTOS / "hopper.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it a quarter to the right to see it upright
+    photo.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "phone.jpg", exif=exif, quality=95)
+    (face,) = analyzer.faces(tmp_path / "phone.jpg")
+    assert face.box == pytest.approx(analyzer.faces(PHOTOS / "hopper.jpg")[0].box, abs=5)
