@@ -10,16 +10,21 @@ import structlog
 from isengard.domain.base import utc_now
 from isengard.domain.event import CancelDone, Failed, JobError, JobEvent, Requeued
 from isengard.domain.job import Job
-from isengard.errors import Cancelled, DiskFull, IsengardError
+from isengard.errors import Cancelled, DiskFull, IsengardError, QuotaExceeded
 
 RETRY_DELAYS_SECONDS = (30, 120)  # before the second and the third attempt; after that the dead letters
+MOST_LOSSES = 5  # a machine may be killed at any time; a job that got nowhere so often is what kills it
+NO_ROOM = {DiskFull.__name__, QuotaExceeded.__name__}
+PAUSE_SECONDS = 20  # before it is looked whether there is room again
 log = structlog.get_logger("workers.outcome")
 
 
 def describe(error: BaseException, correlation_id: str) -> JobError:
     """Put an error into plain words; anything unforeseen is logged with its traceback and named by its id."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        error = DiskFull("The volume is full.", "Delete pictures, LoRAs or the cache folder, then retry the job.")
+        error = DiskFull(
+            "The volume is full.", "Delete pictures or LoRAs, clean up in the System tab, or use a larger volume."
+        )
     if isinstance(error, IsengardError):
         return JobError(message=error.message, hint=error.hint, type=type(error).__name__, retryable=error.retryable)
     log.error("job.broke", exc_info=error)
@@ -31,15 +36,23 @@ def describe(error: BaseException, correlation_id: str) -> JobError:
 
 
 def after_error(job: Job, error: BaseException) -> JobEvent:
-    """Choose the event: cancelled, back to the queue with a delay, or failed."""
+    """Choose the event: cancelled, back to the queue with a delay, paused until there is room, or failed."""
     if isinstance(error, Cancelled):
         return CancelDone()
     told = describe(error, job.correlation_id)
+    if told.type in NO_ROOM:
+        return _paused(told)
     if not told.retryable or job.failures >= len(RETRY_DELAYS_SECONDS):
         return Failed(error=told)
     delay = RETRY_DELAYS_SECONDS[job.failures]
     again = utc_now() + timedelta(seconds=delay)
     return Requeued(message=f"{told.message} Trying again in {delay} s.", not_before=again, error=told)
+
+
+def _paused(told: JobError) -> Requeued:
+    again = utc_now() + timedelta(seconds=PAUSE_SECONDS)
+    message = f"Paused: {told.message} It goes on by itself when there is room."
+    return Requeued(message=message, not_before=again, error=told, why="pause")
 
 
 def after_loss(job: Job) -> JobEvent:
@@ -50,9 +63,9 @@ def after_loss(job: Job) -> JobEvent:
         type="BackendCrashed",
         retryable=True,
     )
-    if job.failures >= len(RETRY_DELAYS_SECONDS):
+    if job.losses >= MOST_LOSSES:
         return Failed(error=told)
-    return Requeued(message="Its worker was lost; going on from the last checkpoint", error=told)
+    return Requeued(message="Its worker was lost; going on from where it got to", error=told, why="loss")
 
 
 def is_alert(event: JobEvent) -> bool:

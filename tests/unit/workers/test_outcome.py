@@ -12,7 +12,7 @@ from isengard.domain.event import CancelDone, Failed, JobError, Requeued
 from isengard.domain.job import Job
 from isengard.domain.request import TrainingRequest
 from isengard.errors import BackendCrashed, BackendOutput, Cancelled, DiskFull, NotFound
-from isengard.workers.outcome import after_error, after_loss, describe, is_alert
+from isengard.workers.outcome import MOST_LOSSES, after_error, after_loss, describe, is_alert
 
 
 def job(failures: int = 0) -> Job:
@@ -35,7 +35,7 @@ def test_the_third_failure_is_the_last_and_an_alert() -> None:
     assert is_alert(event)
 
 
-@pytest.mark.parametrize("error", [NotFound("Gone."), BackendOutput("A black picture."), DiskFull("Full.")])
+@pytest.mark.parametrize("error", [NotFound("Gone."), BackendOutput("A black picture.")])
 def test_what_would_fail_again_is_not_tried_again_and_no_alert(error: Exception) -> None:
     event = after_error(job(), error)
     assert isinstance(event, Failed)
@@ -62,11 +62,19 @@ def test_the_unforeseen_is_named_by_its_correlation_id() -> None:
     )
 
 
-def test_a_lost_worker_s_job_goes_on_at_once_until_it_was_lost_three_times() -> None:
-    for failures in (0, 1):
-        event = after_loss(job(failures))
+def test_a_full_disk_pauses_a_job_and_counts_as_no_failure() -> None:
+    event = after_error(job(2), DiskFull("The volume is full."))
+    assert isinstance(event, Requeued)
+    assert event.why == "pause"
+    assert event.not_before is not None
+    assert event.message == "Paused: The volume is full. It goes on by itself when there is room."
+
+
+def test_a_lost_worker_s_job_goes_on_at_once_until_it_was_lost_too_often() -> None:
+    for losses in range(MOST_LOSSES):
+        event = after_loss(job(2).model_copy(update={"losses": losses}))
         assert isinstance(event, Requeued)
         assert event.not_before is None
-    last = after_loss(job(2))
+    last = after_loss(job().model_copy(update={"losses": MOST_LOSSES}))
     assert isinstance(last, Failed)
     assert is_alert(last)

@@ -14,7 +14,7 @@ from isengard.errors import Cancelled
 from isengard.infra.hub import Hub
 from isengard.infra.queue import Queue
 from isengard.workers import worker
-from isengard.workers.outcome import after_loss
+from isengard.workers.outcome import MOST_LOSSES, after_loss
 from isengard.workers.worker import Workers
 
 Emit = Callable[[ev.JobEvent], None]
@@ -54,7 +54,8 @@ def test_a_job_of_a_lost_worker_is_taken_over(
     employ(quick)
     eventually(lambda: queue.get(job.id).status == "completed")
     done = queue.get(job.id)
-    assert (done.attempt, done.failures) == ((2, 1) if started else (1, 0))
+    assert (done.attempt, done.failures) == ((2, 0) if started else (1, 0))
+    assert done.losses == started
     assert pending(queue) == 0
 
 
@@ -73,7 +74,7 @@ def test_a_job_that_keeps_killing_its_workers_becomes_a_dead_letter(
 ) -> None:
     monkeypatch.setattr(worker, "LOST_AFTER_MS", 300)
     job = submit()
-    for _ in range(2):
+    for _ in range(MOST_LOSSES):
         entry, found = queue.group.claim("lost", 2000) or pytest.fail("nothing to claim")
         running = queue.advance(found, ev.Claimed(worker="lost"))
         queue.record(job.id, after_loss(running), attempt=running.attempt, ack=entry)
@@ -199,3 +200,42 @@ def test_a_server_that_forgets_everything_does_not_end_the_workers(
     second = submit()
     eventually(lambda: queue.get(second.id).status == "completed")
     assert workers.alive == 1
+    for key in queue._redis.scan_iter(f"{queue.prefix}:*"):
+        queue._redis.delete(key)
+    workers._leave("worker-that-ends", queue.lanes["training"])  # its stream is gone; that must not break it
+
+
+def test_losses_are_forgiven_once_an_attempt_gets_further(queue: Queue, submit: Submit) -> None:
+    job = submit()
+    for _ in range(2):
+        entry, found = queue.group.claim("lost", 2000) or pytest.fail("nothing to claim")
+        running = queue.advance(found, ev.Claimed(worker="lost"))
+        if running.losses:
+            running = queue.advance(running, ev.Checkpoint(step=10, path="/x"))
+            assert (running.losses, running.furthest) == (0, 10)
+            running = queue.advance(running, ev.Checkpoint(step=10, path="/x"))  # no further than before
+        queue.record(job.id, after_loss(running), attempt=running.attempt, ack=entry)
+    assert queue.get(job.id).losses == 1
+
+
+def test_a_job_without_a_queue_entry_is_brought_back(
+    queue: Queue, employ: Employ, submit: Submit, eventually: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "MEND_SECONDS", 0.1)
+    ran, waited = lost(queue, submit, started=True), submit()
+    queue._redis.delete(queue.key("jobs", "training"))
+    assert {job.id for job in queue.strays()} == {ran.id, waited.id}
+    employ(quick)
+    eventually(lambda: all(queue.get(job.id).status == "completed" for job in (ran, waited)))
+    assert (queue.get(ran.id).losses, queue.get(waited.id).losses) == (1, 0)
+    assert queue.strays() == []
+
+
+def test_jobs_at_work_and_in_waiting_are_no_strays(
+    queue: Queue, employ: Employ, submit: Submit, eventually: Wait
+) -> None:
+    jobs = [submit(), submit()]
+    workers = employ(patient)
+    eventually(lambda: queue.get(jobs[0].id).status == "running")
+    assert queue.strays() == []
+    workers.stop()
