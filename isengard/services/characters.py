@@ -10,14 +10,22 @@ from typing import Any
 import structlog
 
 from isengard.domain.base import utc_now
-from isengard.domain.character import Character, CharacterPatch, NewCharacter
+from isengard.domain.character import (
+    Character,
+    CharacterPatch,
+    Consent,
+    ConsentRecord,
+    ConsentStatement,
+    NewCharacter,
+)
 from isengard.domain.page import Page
 from isengard.errors import Conflict, InvalidInput
 from isengard.infra.library import CharacterShelf
 from isengard.infra.queue import Queue
-from isengard.services.datasets import Datasets, Upload
+from isengard.services.datasets import Datasets
 from isengard.services.once import once
 from isengard.services.trigger_word import checked_trigger
+from isengard.services.uploads import Upload
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 ACTIVE = ("queued", "running", "cancelling")
@@ -34,10 +42,14 @@ class Characters:
 
     def create(self, new: NewCharacter, idempotency_key: str | None = None) -> Character:
         """Make a character; raise InvalidInput for a name or trigger word that cannot serve."""
-        wanted = {**new.model_dump(), "name": _name(new.name), "trigger_word": checked_trigger(new.trigger_word)}
+        wanted = {
+            **new.model_dump(exclude={"consent"}),
+            "name": _name(new.name),
+            "trigger_word": checked_trigger(new.trigger_word),
+        }
 
         def make(identifier: str) -> Character:
-            character = Character(id=identifier, **wanted)
+            character = Character(id=identifier, **wanted, **_recorded(new.consent))
             self.shelf.save(character)
             log.info("character.created", character_id=identifier)
             return character
@@ -50,7 +62,7 @@ class Characters:
         files = [Upload(path.name, path.read_bytes()) for path in sorted(SAMPLE.glob("*.*")) if path.suffix != ".json"]
 
         def make(identifier: str) -> Character:
-            character = Character(id=identifier, **given, consent="fictional", sample=True)
+            character = Character(id=identifier, **given, **_recorded("fictional"), sample=True)
             self.shelf.save(character)
             try:
                 self.datasets.add(identifier, files)
@@ -71,12 +83,24 @@ class Characters:
 
     def update(self, character_id: str, patch: CharacterPatch) -> Character:
         """Change the fields that are given."""
-        changes: dict[str, Any] = patch.model_dump(exclude_none=True)
+        changes: dict[str, Any] = patch.model_dump(exclude_none=True, exclude={"consent"})
         if "name" in changes:
             changes["name"] = _name(changes["name"])
         if "trigger_word" in changes:
             changes["trigger_word"] = checked_trigger(changes["trigger_word"])
-        return self.shelf.change(character_id, lambda old: old.model_copy(update={**changes, "updated_at": utc_now()}))
+
+        def change(old: Character) -> Character:
+            stated = _recorded(patch.consent) if patch.consent and patch.consent != old.consent else {}
+            return old.model_copy(update={**changes, **stated, "updated_at": utc_now()})
+
+        return self.shelf.change(character_id, change)
+
+    def state_consent(self, character_id: str, stated: ConsentStatement) -> Character:
+        """Record whose face it is, who says so and when; training on a real base model needs it."""
+        update = {"consent": stated.kind, "consent_record": ConsentRecord.of(stated), "updated_at": utc_now()}
+        changed = self.shelf.change(character_id, lambda old: old.model_copy(update=update))
+        log.info("consent.stated", character_id=character_id, kind=stated.kind)
+        return changed
 
     def delete(self, character_id: str) -> None:
         """Delete a character and its pictures; LoRAs and generated pictures stay. Refused while it is trained."""
@@ -86,6 +110,11 @@ class Characters:
                 raise Conflict(f"{character.name} is being trained.", "Cancel the training first, or wait for it.")
         self.shelf.delete(character_id)
         log.info("character.deleted", character_id=character_id)
+
+
+def _recorded(consent: Consent | None) -> dict[str, Any]:
+    record = ConsentRecord.of(ConsentStatement(kind=consent)) if consent else None
+    return {"consent": consent, "consent_record": record}
 
 
 def _name(text: str) -> str:

@@ -36,6 +36,12 @@ class BaseModelChoice:
         """Return the named row, or the largest that this machine can generate with."""
         return self._named(wanted) if wanted else self._largest(self.can_generate)
 
+    def for_both(self, wanted: str) -> BaseModelRow:
+        """Return the named row, or the largest that this machine can both train on and generate with."""
+        return (
+            self._named(wanted) if wanted else self._largest(lambda row: self.can_train(row) and self.can_generate(row))
+        )
+
     def _named(self, model_id: str) -> BaseModelRow:
         row = self.registry.get(model_id)
         if row.kind != "base_model":

@@ -1,216 +1,160 @@
-"""A character's pictures: a verdict for each uploaded file, captions, removal."""
+"""A character's pictures: look at them, crop, hold out, remove; every edit can be undone."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Literal
 
 import structlog
-from pydantic import Field
 
-from isengard.domain.base import Value, new_id
-from isengard.domain.character import TrainingImage
+from isengard.domain.dataset import Crop, Edit, History, TrainingImage
 from isengard.domain.page import Page
-from isengard.errors import InvalidInput, NotFound, UserError
+from isengard.errors import Conflict, NotFound
+from isengard.infra.fingerprint import near
 from isengard.infra.library import CharacterShelf
 from isengard.infra.library.paging import page
-from isengard.infra.pictures import check
-from isengard.infra.queue import Queue
+from isengard.infra.pictures import check_crop, pixels_sha256, png
 from isengard.infra.storage import Storage
-from isengard.services.once import once
+from isengard.services.captions import Captions
+from isengard.services.intake import Intake
+from isengard.services.uploads import Upload, UploadReport
 
-MAX_CAPTION_CHARS = 2000
-MAX_IMAGES = 500
+FileSize = Literal["thumb", "full", "whole"]
 log = structlog.get_logger("services.datasets")
 
 
 @dataclass(frozen=True)
-class Upload:
-    """A file as it came in."""
-
-    filename: str
-    content: bytes
-
-
-class Rejected(Value):
-    """A file that was not taken, and why."""
-
-    filename: str
-    detail: str = Field(description="What is wrong with it.")
-    hint: str = Field(description="What to do about it.")
-
-
-class UploadReport(Value):
-    """The verdict on each file of an upload."""
-
-    uploaded: tuple[TrainingImage, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
-    captions: int = Field(default=0, description="Text files that became captions of pictures of the same name.")
-
-
-@dataclass(frozen=True)
 class Datasets:
-    """Originals are kept byte for byte; upright copies without metadata are what training sees."""
+    """Nothing that is done here loses a picture: ``undo`` brings it back until the history is forgotten."""
 
     shelf: CharacterShelf
-    queue: Queue
+    intake: Intake
+    captions: Captions
     storage: Storage
-    max_upload_mb: int
 
     def add(self, character_id: str, files: Sequence[Upload], idempotency_key: str | None = None) -> UploadReport:
-        """Take pictures, and ``.txt`` captions named like them; raise InvalidInput when nothing could be taken."""
-
-        def make(identifier: str) -> UploadReport:
-            report = self._add(character_id, files)
-            if idempotency_key:
-                self.storage.write_json(self.storage.report(identifier), report.model_dump(mode="json"))
-            return report
-
-        return once(self.queue, f"upload-{character_id}", idempotency_key, make, self._report)
-
-    def _report(self, identifier: str) -> UploadReport:
-        try:
-            return UploadReport.model_validate_json(self.storage.report(identifier).read_bytes())
-        except FileNotFoundError as error:
-            raise NotFound("There is no such upload.", "Look at the character's pictures.") from error
-
-    def _add(self, character_id: str, files: Sequence[Upload]) -> UploadReport:
-        self.shelf.get(character_id)
-        self.storage.require_space()
-        uploaded: list[TrainingImage] = []
-        rejected: list[Rejected] = []
-        for file in (f for f in files if not _is_caption(f)):
-            try:
-                uploaded.append(self._take(character_id, file))
-            except UserError as error:
-                rejected.append(Rejected(filename=_shown(file.filename), detail=error.message, hint=error.hint))
-        captions = self._captions(character_id, [f for f in files if _is_caption(f)], rejected)
-        if not uploaded and not captions:
-            first = rejected[0] if rejected else None
-            raise InvalidInput(
-                f"{first.filename}: {first.detail}" if first else "No file came in.",
-                first.hint if first else "Choose one or more pictures.",
-            )
-        log.info("images.added", character_id=character_id, taken=len(uploaded), refused=len(rejected))
-        known = {image.id: image for image in self.shelf.images(character_id)}
-        return UploadReport(
-            uploaded=tuple(known.get(image.id, image) for image in uploaded),
-            rejected=tuple(rejected),
-            captions=captions,
-        )
-
-    def _take(self, character_id: str, file: Upload) -> TrainingImage:
-        size = len(file.content)
-        if size > self.max_upload_mb * 2**20:
-            raise InvalidInput(
-                f"The file has {size / 2**20:.0f} MB; {self.max_upload_mb} MB are allowed.",
-                "Save it smaller; 2048 pixels on the longer edge are enough.",
-            )
-        if len(self.shelf.images(character_id)) >= MAX_IMAGES:
-            raise InvalidInput(
-                f"A character has at most {MAX_IMAGES} pictures.", "Remove some first; 15 to 30 are best."
-            )
-        checked = check(file.content)
-        digest = hashlib.sha256(file.content).hexdigest()
-        image = TrainingImage(
-            id=new_id("img"),
-            filename=_shown(file.filename),
-            original=f"{digest[:32]}.{checked.suffix}",
-            curated=f"{digest[:32]}.png",
-            width=checked.width,
-            height=checked.height,
-            bytes=size,
-            sha256=digest,
-        )
-        if not self.shelf.add_image(character_id, image, file.content, checked):
-            raise InvalidInput("This picture is here already.", "Nothing to do: it was not added twice.")
-        return image
-
-    def _captions(self, character_id: str, files: Sequence[Upload], rejected: list[Rejected]) -> int:
-        texts: dict[str, str] = {}
-        for file in files:
-            try:
-                texts[_stem(file.filename)] = _caption(file.content.decode("utf-8-sig"))
-            except (UnicodeDecodeError, InvalidInput):
-                rejected.append(
-                    Rejected(
-                        filename=_shown(file.filename),
-                        detail="The caption is not short plain text.",
-                        hint=f"Save it as UTF-8 with at most {MAX_CAPTION_CHARS} characters.",
-                    )
-                )
-        names = {_stem(image.filename) for image in self.shelf.images(character_id)}
-        rejected += [
-            Rejected(
-                filename=f"{stem}.txt",
-                detail="There is no picture of the same name.",
-                hint="Name a caption like its picture: portrait.jpg and portrait.txt.",
-            )
-            for stem in sorted(texts.keys() - names)
-        ]
-        wanted = {stem: text for stem, text in texts.items() if stem in names}
-        if wanted:
-            self.shelf.change_images(
-                character_id,
-                lambda image: image.model_copy(update={"caption": wanted.get(_stem(image.filename), image.caption)}),
-            )
-        return len(wanted)
+        """Take files in; see Intake."""
+        return self.intake.add(character_id, files, idempotency_key)
 
     def images(self, character_id: str, cursor: str | None = None, limit: int = 200) -> Page[TrainingImage]:
         """Return a page of pictures, oldest first."""
         self.shelf.get(character_id)
-        by_id = {image.id: image for image in self.shelf.images(character_id)}
+        by_id = {image.id: image for image in self.shelf.datasets.images(character_id)}
         return page(list(by_id), cursor, limit, by_id.get)
 
     def image(self, character_id: str, image_id: str) -> TrainingImage:
         """Return one picture's record; raise NotFound."""
         self.shelf.get(character_id)
-        return self.shelf.image(character_id, image_id)
+        return self.shelf.datasets.image(character_id, image_id)
+
+    def file(self, character_id: str, image_id: str, size: FileSize) -> Path:
+        """Return a picture's file: ``thumb``, ``full`` as training sees it, or ``whole``: upright but not cropped."""
+        image = self.image(character_id, image_id)
+        if size == "thumb":
+            return self.shelf.datasets.thumb(character_id, image)
+        if size == "full" or image.crop is None:
+            return self.shelf.datasets.curated(character_id, image)
+        target = self.storage.uncropped(Path(image.original).stem)
+        if not target.exists():
+            picture = self.intake.decoder.check(self.shelf.datasets.original(character_id, image).read_bytes()).image
+            self.storage.write_bytes(target, png(picture))
+        return target
 
     def caption(self, character_id: str, image_id: str, text: str) -> TrainingImage:
         """Change a caption."""
-        self.image(character_id, image_id)
-        wanted = _caption(text)
-        self.shelf.change_images(
-            character_id,
-            lambda image: image.model_copy(update={"caption": wanted}) if image.id == image_id else image,
-        )
-        return self.shelf.image(character_id, image_id)
+        self.captions.set(character_id, {image_id: text})
+        return self.shelf.datasets.image(character_id, image_id)
 
-    def remove(self, character_id: str, image_id: str) -> None:
-        """Remove a picture, its original and its caption."""
-        self.image(character_id, image_id)
-        self.shelf.change_images(character_id, lambda image: None if image.id == image_id else image)
-
-    def file(self, character_id: str, image_id: str, size: str) -> Path:
-        """Return the file of a picture: ``thumb`` or ``full`` (upright, without metadata)."""
+    def crop(self, character_id: str, image_id: str, crop: Crop | None) -> TrainingImage:
+        """Let training see only a part of a picture, or all of it again; the original stays as it is."""
         image = self.image(character_id, image_id)
-        if size == "thumb":
-            return self.shelf.thumb(character_id, image)
-        return self.shelf.curated(character_id, image)
+        if crop is not None:
+            check_crop(crop, image.width, image.height)
+            crop = None if (crop.width, crop.height) == (image.width, image.height) else crop
+        picture = self.intake.decoder.check(self.shelf.datasets.original(character_id, image).read_bytes(), crop).image
+        pixels = pixels_sha256(picture)
+        content = png(picture)
+        name = f"{pixels[:32]}.png"
+
+        def change(rows: list[TrainingImage]) -> list[TrainingImage]:
+            _require(rows, [image_id])
+            twin = next((row for row in rows if row.curated == name and row.id != image_id), None)
+            if twin:
+                raise Conflict(f"Cropped like this it is the same picture as {twin.filename}.", "Remove one of them.")
+            self.shelf.datasets.keep_curated(character_id, name, content)
+            update = {"crop": crop, "curated": name}
+            return [row.model_copy(update=update) if row.id == image_id else row for row in rows]
+
+        verb = "Cropped" if crop else "Uncropped"
+        self.shelf.datasets.edit(character_id, f"{verb} {image.filename}", change)
+        return self.shelf.datasets.image(character_id, image_id)
+
+    def hold_out(self, character_id: str, image_ids: Collection[str], *, held_out: bool) -> list[TrainingImage]:
+        """Keep pictures for evaluation only, or let them be trained on again; return what changed.
+
+        What looks almost like a held-out picture is held out with it: training on it would give the other away.
+        """
+        self.shelf.get(character_id)
+        changed: set[str] = set()
+
+        def change(rows: list[TrainingImage]) -> list[TrainingImage]:
+            _require(rows, image_ids)
+            meant = _with_look_alikes(rows, image_ids)
+            changed.update(row.id for row in rows if row.id in meant and row.held_out != held_out)
+            return [row.model_copy(update={"held_out": held_out}) if row.id in meant else row for row in rows]
+
+        label = f"{'Held out' if held_out else 'Released'} {self._name(character_id, image_ids)}"
+        rows = self.shelf.datasets.edit(character_id, label, change)
+        return [row for row in rows if row.id in changed]
+
+    def remove(self, character_id: str, image_ids: Collection[str]) -> None:
+        """Remove pictures from the set; ``undo`` brings them back."""
+        self.shelf.get(character_id)
+
+        def change(rows: list[TrainingImage]) -> list[TrainingImage]:
+            _require(rows, image_ids)
+            return [row for row in rows if row.id not in image_ids]
+
+        self.shelf.datasets.edit(character_id, f"Removed {self._name(character_id, image_ids)}", change)
+        log.info("images.removed", character_id=character_id, images=len(image_ids))
+
+    def history(self, character_id: str) -> History:
+        """Return the edits, newest first."""
+        self.shelf.get(character_id)
+        return self.shelf.datasets.history(character_id)
+
+    def undo(self, character_id: str) -> Edit:
+        """Take the last edit back; raise Conflict when there is none."""
+        return self.shelf.datasets.undo(character_id)
+
+    def redo(self, character_id: str) -> Edit:
+        """Do again what was undone last; raise Conflict when there is nothing."""
+        return self.shelf.datasets.redo(character_id)
+
+    def forget(self, character_id: str) -> None:
+        """Delete the history, and removed pictures for good."""
+        self.shelf.datasets.forget(character_id)
+        log.info("history.forgotten", character_id=character_id)
+
+    def _name(self, character_id: str, image_ids: Collection[str]) -> str:
+        if len(image_ids) != 1:
+            return f"{len(image_ids)} pictures"
+        return self.shelf.datasets.image(character_id, next(iter(image_ids))).filename
 
 
-def _is_caption(file: Upload) -> bool:
-    return file.filename.lower().endswith(".txt")
+def _require(rows: Sequence[TrainingImage], image_ids: Collection[str]) -> None:
+    if set(image_ids) - {row.id for row in rows}:
+        raise NotFound("There is no such picture.", "It may have been deleted; reload the page.")
 
 
-def _shown(filename: str) -> str:
-    """Make a name fit for display: its last part, printable, at most 120 characters."""
-    last = PurePosixPath(filename.replace("\\", "/")).name
-    return "".join(c for c in last if c.isprintable())[:120].strip() or "picture"
-
-
-def _stem(filename: str) -> str:
-    return PurePosixPath(_shown(filename)).stem.lower()
-
-
-def _caption(text: str) -> str:
-    caption = " ".join(text.split())
-    if len(caption) > MAX_CAPTION_CHARS or not caption.isprintable():
-        raise InvalidInput(
-            f"A caption is plain text of at most {MAX_CAPTION_CHARS} characters.",
-            "Describe what is in the picture in a sentence or two.",
-        )
-    return caption
+def _with_look_alikes(rows: Sequence[TrainingImage], image_ids: Collection[str]) -> set[str]:
+    """Return the ids and those of every picture that looks almost like one of them, also by way of a third."""
+    meant, waiting = set(image_ids), [row for row in rows if row.id in image_ids]
+    while waiting:
+        one = waiting.pop()
+        found = [row for row in rows if row.id not in meant and near(row.fingerprint, one.fingerprint)]
+        meant.update(row.id for row in found)
+        waiting += found
+    return meant

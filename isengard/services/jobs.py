@@ -1,4 +1,4 @@
-"""Jobs: look, cancel, stop and keep, retry, and follow their events."""
+"""Jobs: look, cancel, stop and keep, save and sample now, retry, and follow their events."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from isengard.domain.event import CancelAsked, Metric, Preview, Requeued, StopAsked
+from isengard.domain.event import CancelAsked, JobEvent, Metric, Preview, Requeued, SampleAsked, SaveAsked, StopAsked
 from isengard.domain.job import Job
 from isengard.domain.page import Page
 from isengard.domain.progress import ProgressEntry
-from isengard.errors import Conflict
+from isengard.errors import Conflict, NotFound
 from isengard.infra.hub import Hub
 from isengard.infra.queue import Queue
 from isengard.infra.storage import Storage
+from isengard.services.job_log import JobLog, log_of
 
 MAX_POINTS = 2000
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """Wishes are recorded at once; the worker hears of them within milliseconds."""
+    """Wishes are recorded at once; the worker hears of an end within milliseconds, of the others within a second."""
 
     queue: Queue
     hub: Hub
@@ -48,10 +49,20 @@ class Jobs:
 
     def stop(self, job_id: str) -> Job:
         """End a training and keep what is trained so far; raise Conflict unless it runs."""
-        job = self.queue.get(job_id)
-        if job.type != "training":
-            raise Conflict("Only a training can be stopped with its work kept.", "Cancel it instead.")
-        return self.queue.record(job_id, StopAsked())
+        return self._wish(job_id, StopAsked(), "Only a training can be stopped with its work kept.")
+
+    def save_now(self, job_id: str) -> Job:
+        """Have a training save a checkpoint after the step at work; raise Conflict unless it runs."""
+        return self._wish(job_id, SaveAsked(), "Only a training saves checkpoints.")
+
+    def sample_now(self, job_id: str) -> Job:
+        """Have a training draw its samples after the step at work; raise Conflict unless it runs."""
+        return self._wish(job_id, SampleAsked(), "Only a training draws samples.")
+
+    def _wish(self, job_id: str, wish: JobEvent, refusal: str) -> Job:
+        if self.queue.get(job_id).type != "training":
+            raise Conflict(refusal, "Cancel the job, or wait for its end.")
+        return self.queue.record(job_id, wish)
 
     def retry(self, job_id: str) -> Job:
         """Queue a failed or cancelled job again; a training goes on from its newest checkpoint."""
@@ -84,6 +95,15 @@ class Jobs:
     def previews(self, job_id: str) -> Sequence[Preview]:
         """Return the sample pictures made so far, oldest first."""
         return [entry.event for entry in self.events(job_id) if isinstance(entry.event, Preview)]
+
+    def log(self, job_id: str) -> JobLog:
+        """Return what happened in words, and the end of what the trainer printed."""
+        events = self.events(job_id)
+        try:
+            printed = self.storage.work_file(job_id, "trainer.log")
+        except NotFound:  # not every backend prints anything
+            printed = None
+        return log_of(events, printed)
 
     def file(self, job_id: str, name: str) -> Path:
         """Return a picture of a job's work folder; raise NotFound."""

@@ -17,8 +17,8 @@ from isengard.domain.character import Character, NewCharacter
 from isengard.domain.lora import Lora
 from isengard.infra.redis_server import EmbeddedServer
 from isengard.runtime import Runtime
-from isengard.services.datasets import Upload
 from isengard.services.house import Isengard
+from isengard.services.uploads import Upload
 from plugins.diffusers.models import unet_shapes
 
 
@@ -51,7 +51,7 @@ def runtime(made: tuple[Isengard, Runtime]) -> Runtime:
 
 @pytest.fixture
 def zara(house: Isengard) -> Character:
-    return house.characters.create(NewCharacter(name="Zara", trigger_word="zvka person"))
+    return house.characters.create(NewCharacter(name="Zara", trigger_word="zvka person", consent="fictional"))
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from isengard.domain.event import CancelAsked
 from isengard.domain.request import TrainingRequest
 from isengard.errors import Conflict, InvalidInput, NotFound
 from isengard.runtime import Runtime
-from isengard.services.datasets import Upload
 from isengard.services.house import Isengard
 from isengard.services.trigger_word import checked_trigger
+from isengard.services.uploads import Upload
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_sample_that_cannot_be_made_whole_is_not_there_at_all(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr("isengard.infra.library.characters.CharacterShelf.add_image", refuse)
+        full.setattr("isengard.infra.library.datasets.DatasetShelf.edit", refuse)
         with pytest.raises(OSError, match="No space"):
             house.characters.create_sample()
     assert house.characters.list().total == 0

@@ -74,8 +74,22 @@ def test_only_a_running_training_can_be_stopped(house: Isengard, runtime: Runtim
         house.jobs.stop(picture.id)
 
 
+def test_only_a_running_training_saves_and_samples_now(house: Isengard, runtime: Runtime, job: Job) -> None:
+    for ask, wish in ((house.jobs.save_now, "saved"), (house.jobs.sample_now, "sampled")):
+        with pytest.raises(Conflict, match=f"queued cannot be {wish}"):
+            ask(job.id)
+    runtime.queue.record(job.id, ev.Claimed(worker="one"))
+    assert house.jobs.save_now(job.id).saves_asked == 1
+    assert house.jobs.sample_now(job.id).samples_asked == 1
+    picture = house.generation.submit(GenerationRequest(prompt="a cat"))
+    for ask in (house.jobs.save_now, house.jobs.sample_now):
+        with pytest.raises(Conflict, match="Only a training"):
+            ask(picture.id)
+
+
 def test_an_unknown_job_is_not_found_by_anything(house: Isengard) -> None:
-    for ask in (house.jobs.get, house.jobs.cancel, house.jobs.stop, house.jobs.retry, house.jobs.events):
+    jobs = house.jobs
+    for ask in (jobs.get, jobs.cancel, jobs.stop, jobs.retry, jobs.events, jobs.save_now, jobs.sample_now):
         with pytest.raises(NotFound):
             ask("train-none")
     for look in (house.jobs.loss, house.jobs.previews):

@@ -17,6 +17,8 @@ from isengard.services.house import Isengard
 
 Shelve = Callable[..., Lora]
 
+FILLED = {"base_model", "steps", "learning_rate", "lora_rank", "lora_alpha", "batch_size", "resolution", "save_every"}
+
 
 def training(character: Character, **config: object) -> TrainingRequest:
     return TrainingRequest(character_id=character.id, config=TrainingConfig.model_validate(config))
@@ -32,7 +34,7 @@ def test_a_training_is_queued_with_every_field_filled(house: Isengard, pictured:
     config = job.request.config
     assert config.base_model == "pocket"
     assert config.steps == 10
-    assert None not in config.model_dump().values()
+    assert None not in config.model_dump(include=FILLED).values()
     assert (job.status, job.correlation_id, job.character_id) == ("queued", "corr-7", pictured.id)
     assert job.title == "Zara: training, 10 steps"
     assert house.jobs.get(job.id) == job
@@ -44,11 +46,17 @@ def test_what_a_person_chose_is_kept(house: Isengard, pictured: Character) -> No
     assert config.model_dump(include=set(chosen)) == chosen
 
 
+def test_a_setting_without_effect_is_refused(house: Isengard, pictured: Character) -> None:
+    with pytest.raises(InvalidInput, match="optimizer"):
+        house.training.submit(training(pictured, optimizer="adamw8bit"))
+    assert house.jobs.list().total == 0
+
+
 def test_every_preset_is_whole_and_they_differ(house: Isengard) -> None:
     presets = house.training.presets()
     assert set(presets) == {"quick", "balanced", "best"}
     assert len({config.steps for config in presets.values()}) == 3
-    assert all(None not in config.model_dump().values() for config in presets.values())
+    assert all(None not in config.model_dump(include=FILLED).values() for config in presets.values())
 
 
 def test_a_plan_tells_what_it_will_take_and_advises(house: Isengard, pictured: Character) -> None:
@@ -115,7 +123,8 @@ def test_a_generation_is_queued_with_every_field_filled(house: Isengard) -> None
     request = job.request
     assert isinstance(request, GenerationRequest)
     assert request.base_model == "pocket"
-    assert None not in request.model_dump(exclude={"character_id", "scheduler"}).values()
+    wanted = {"prompt", "base_model", "width", "height", "steps", "guidance_scale", "sampler", "seed"}
+    assert None not in request.model_dump(include=wanted).values()
     assert job.title.startswith("4 pictures: a cat")
     assert len(job.title) <= 75
 
