@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import mimetypes
+from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi import APIRouter, Body, File, Query, UploadFile
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
 from isengard.api import events
@@ -14,15 +16,31 @@ from isengard.api.problems import responses
 from isengard.domain.event import Metric, Preview
 from isengard.domain.job import Job, Status
 from isengard.domain.page import Page
+from isengard.domain.preflight import Preflight
 from isengard.domain.request import GenerationRequest, JobType, TrainingConfig, TrainingRequest
 from isengard.errors import NotFound
+from isengard.plugins.protocols import Abilities, TrainingAbilities
 from isengard.services.house import Isengard
+from isengard.services.job_log import JobLog
 from isengard.services.jobs import Jobs
+from isengard.services.start_pictures import StartPicture
 
 TRAIN = {"quick": {"value": {"character_id": "char-0193…", "config": {"preset": "quick"}}}}
 DRAW = {
     "four": {"value": {"prompt": "a photo of ohwx person on a beach", "character_id": "char-0193…", "count": 4}},
+    "grid": {
+        "value": {
+            "prompt": "a photo of ohwx person on a beach",
+            "character_id": "char-0193…",
+            "seed": 7,
+            "grid": {
+                "x": {"field": "lora_strength", "values": [0, 0.5, 1]},
+                "y": {"field": "steps", "values": [8, 12]},
+            },
+        }
+    },
 }
+Price = Annotated[float | None, Query(gt=0, le=10_000, description="Of the machine; empty: as the settings say.")]
 StatusFilter = Annotated[Status | None, Query(alias="status", description="Only in this state.")]
 
 
@@ -52,7 +70,7 @@ def _all(isengard: Isengard) -> APIRouter:
 
     @routes.get("")
     def list_jobs(
-        kind: Annotated[Literal["training", "generation"] | None, Query(alias="type")] = None,
+        kind: Annotated[JobType | None, Query(alias="type")] = None,
         status: StatusFilter = None,
         character_id: CharacterFilter = None,
         cursor: Cursor = None,
@@ -61,10 +79,15 @@ def _all(isengard: Isengard) -> APIRouter:
         """List jobs of every kind, newest first."""
         return jobs.list(kind, status, character_id, cursor, limit)
 
-    @routes.get("/{job_id}/files/{name}", response_class=FileResponse)
-    def file(job_id: str, name: str) -> FileResponse:
+    @routes.get("/{job_id}/files/{name}", response_class=Response)
+    def file(job_id: str, name: str) -> Response:
         """Return a sample or preview picture."""
-        return FileResponse(jobs.file(job_id, name))
+        path = jobs.file(job_id, name)
+        try:  # read here: a job that ends sweeps its previews away while they are being sent
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound("The job has no such file any more.", "Its pictures are in the gallery.") from error
+        return Response(content, media_type=mimetypes.guess_type(name)[0] or "application/octet-stream")
 
     _one(routes, jobs, None)
     return routes
@@ -78,10 +101,22 @@ def _training(isengard: Isengard) -> APIRouter:
         """Train a LoRA on a character's pictures."""
         return training.submit(request, key)
 
+    @routes.post("/preflight")
+    def preflight(
+        request: Annotated[TrainingRequest, Body(openapi_examples=TRAIN)], price_per_hour: Price = None
+    ) -> Preflight:
+        """Say what a training would take on this machine and whether that fits, without making it."""
+        return isengard.preflight.look(request, price_per_hour)
+
     @routes.get("/presets")
-    def presets(base_model: str = "") -> dict[str, TrainingConfig]:
-        """Return what each preset means for a base model; empty: the best one here."""
-        return training.presets(base_model)
+    def presets(base_model: str = "", character_id: str = "") -> dict[str, TrainingConfig]:
+        """Return what each preset means for a base model (empty: the best one here) and a character's pictures."""
+        return training.presets(base_model, character_id)
+
+    @routes.get("/abilities")
+    def abilities(base_model: str = "") -> TrainingAbilities:
+        """Return which settings have an effect for a base model here, and where its presets come from."""
+        return training.abilities(base_model)
 
     _listed(routes, isengard.jobs, "training")
     _one(routes, isengard.jobs, "training")
@@ -96,10 +131,20 @@ def _generation(isengard: Isengard) -> APIRouter:
         """Generate pictures."""
         return generation.submit(request, key)
 
-    @routes.get("/samplers")
-    def samplers(base_model: str = "") -> list[str]:
-        """Return the samplers of a base model."""
-        return list(generation.samplers(base_model))
+    @routes.get("/abilities")
+    def abilities(base_model: str = "", workflow: str = "") -> Abilities:
+        """Return what a base model's backend can do with it: samplers, schedulers, tasks, workflows."""
+        return generation.abilities(base_model, workflow)
+
+    @routes.post("/images", status_code=201)
+    def send_picture(file: Annotated[UploadFile, File()]) -> StartPicture:
+        """Send a picture to start from; its id goes into `init_image`."""
+        return isengard.start_pictures.add(file.file.read())
+
+    @routes.get("/images/{image_id}", response_class=FileResponse)
+    def picture(image_id: str) -> FileResponse:
+        """Return a picture that was sent to start from."""
+        return FileResponse(isengard.start_pictures.file(image_id))
 
     _listed(routes, isengard.jobs, "generation")
     _one(routes, isengard.jobs, "generation")
@@ -134,11 +179,6 @@ def _one(routes: APIRouter, jobs: Jobs, kind: JobType | None) -> None:
         """End it; what it made is thrown away."""
         return jobs.cancel(known(job_id).id)
 
-    @routes.post("/{job_id}/stop", status_code=202)
-    def stop(job_id: str) -> Job:
-        """End a training and keep what is trained so far."""
-        return jobs.stop(known(job_id).id)
-
     @routes.post("/{job_id}/retry", status_code=202)
     def retry(job_id: str) -> Job:
         """Queue a failed or cancelled job again."""
@@ -149,7 +189,25 @@ def _one(routes: APIRouter, jobs: Jobs, kind: JobType | None) -> None:
         """Follow a job by server-sent events; ends after its last one."""
         return await events.of_job(jobs, job_id, last_event_id)
 
+    _wishes(routes, jobs, known)
     _made_on_the_way(routes, jobs)
+
+
+def _wishes(routes: APIRouter, jobs: Jobs, known: Callable[[str], Job]) -> None:
+    @routes.post("/{job_id}/stop", status_code=202)
+    def stop(job_id: str) -> Job:
+        """End a training and keep what is trained so far."""
+        return jobs.stop(known(job_id).id)
+
+    @routes.post("/{job_id}/save-now", status_code=202)
+    def save_now(job_id: str) -> Job:
+        """Have a training save a checkpoint after the step at work."""
+        return jobs.save_now(known(job_id).id)
+
+    @routes.post("/{job_id}/sample-now", status_code=202)
+    def sample_now(job_id: str) -> Job:
+        """Have a training draw its sample pictures after the step at work."""
+        return jobs.sample_now(known(job_id).id)
 
 
 def _made_on_the_way(routes: APIRouter, jobs: Jobs) -> None:
@@ -162,3 +220,8 @@ def _made_on_the_way(routes: APIRouter, jobs: Jobs) -> None:
     def previews(job_id: str) -> Previews:
         """Return the sample pictures made so far."""
         return Previews(items=list(jobs.previews(job_id)))
+
+    @routes.get("/{job_id}/log")
+    def log(job_id: str) -> JobLog:
+        """Return what happened in words, and the end of what the trainer printed."""
+        return jobs.log(job_id)

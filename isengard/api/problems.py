@@ -22,6 +22,8 @@ log = structlog.get_logger("api")
 STATUS: dict[type[errors.IsengardError], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.NotAllowed: HTTPStatus.UNAUTHORIZED,
+    errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotImplementedYet: HTTPStatus.NOT_IMPLEMENTED,
     errors.UserError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
@@ -65,7 +67,6 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(errors.IsengardError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
-    api.add_exception_handler(Exception, _unforeseen)
 
 
 def status_of(error: errors.IsengardError) -> HTTPStatus:
@@ -73,9 +74,19 @@ def status_of(error: errors.IsengardError) -> HTTPStatus:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def told(error: errors.IsengardError) -> JSONResponse:
+    """Build the answer to one of our own errors."""
+    answer = problem(status_of(error), error.message, error.hint)
+    if isinstance(error, errors.TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.NotAllowed):
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="Isengard"'
+    return answer
+
+
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.IsengardError)
-    return problem(status_of(error), error.message, error.hint)
+    return told(error)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -92,7 +103,8 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus(error.status_code), str(error.detail), "See /docs for what there is.")
 
 
-async def _unforeseen(_request: Request, error: Exception) -> JSONResponse:
+def unforeseen(error: Exception) -> JSONResponse:
+    """Log a bug with its traceback; build an answer that names where to look."""
     log.error("request.broke", exc_info=error)
     hint = f"Look for {correlation_id()} in the api log, and report it."
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong inside Isengard.", hint)

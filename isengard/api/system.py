@@ -11,7 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from isengard.api import events
 from isengard.api.problems import responses
 from isengard.errors import NotImplementedYet
+from isengard.services.alerts import AlertSettings
+from isengard.services.cleanup import Policy
 from isengard.services.house import Isengard
+from isengard.services.system import Overview, System
 
 
 def router(isengard: Isengard) -> APIRouter:
@@ -39,6 +42,7 @@ def router(isengard: Isengard) -> APIRouter:
         """Return Prometheus metrics."""
         return Response(system.metrics(), media_type=CONTENT_TYPE_LATEST)
 
+    _care(routes, system)
     _video(routes)
 
     @routes.get("/api/events", response_class=StreamingResponse)
@@ -49,11 +53,31 @@ def router(isengard: Isengard) -> APIRouter:
     return routes
 
 
+def _care(routes: APIRouter, system: System) -> None:
+    @routes.get("/api/system")
+    def overview(*, fresh: bool = False) -> Overview:
+        """Return health, room, clean-up rules, alerts and what the last jobs cost; ``fresh`` measures the room now."""
+        return system.overview(fresh=fresh)
+
+    @routes.post("/api/system/clean-up/{rule}", responses=responses(404))
+    def clean_up(rule: str) -> Policy:
+        """Follow a clean-up rule; return what went."""
+        return system.clean_up(rule)
+
+    @routes.post("/api/system/alerts/test", responses=responses(409))
+    def test_alert() -> AlertSettings:
+        """Send a message to the webhook."""
+        return system.watch.alerts.test()
+
+
 def _video(routes: APIRouter) -> None:
     def video() -> None:
         """Not built yet."""
         raise NotImplementedYet("Video is in development.", "Images work today; see /api/generation.")
 
-    for method in ("GET", "POST", "PATCH", "DELETE"):
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        shown = method in {"GET", "POST"}
         for path in ("/api/video", "/api/video/{rest:path}"):
-            routes.add_api_route(path, video, methods=[method], status_code=501, responses=responses(501))
+            routes.add_api_route(
+                path, video, methods=[method], status_code=501, responses=responses(501), include_in_schema=shown
+            )

@@ -128,6 +128,22 @@ def test_cancel_ends_it_and_retry_finishes_it(
     assert done["current_step"] >= 5
 
 
+def test_a_checkpoint_and_samples_are_made_when_asked_for(
+    rest: Rest, http: httpx.Client, character: dict[str, Any], train: Callable[..., Any]
+) -> None:
+    job = train(character["id"], steps=3000, save_every=3000, sample_every=3000)
+    seen = events(http, job["id"])
+    next(entry for entry in seen if entry["event"]["kind"] == "metric")
+    for wish in ("save-now", "sample-now"):
+        assert http.post(f"/api/jobs/{job['id']}/{wish}").status_code == 202
+    made = set()
+    while not {"checkpoint", "preview"} <= made:
+        made.add(next(seen)["event"]["kind"])
+    assert http.post(f"/api/jobs/{job['id']}/cancel").status_code == 202
+    assert list(seen)[-1]["status"] == "cancelled"
+    assert http.post(f"/api/jobs/{job['id']}/save-now").status_code == 409
+
+
 def test_a_queued_job_can_be_cancelled(rest: Rest, http: httpx.Client, character: dict[str, Any], train: Any) -> None:
     jobs = [train(character["id"], steps=2000) for _ in range(4)]
     for job in reversed(jobs):
