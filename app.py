@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from isengard.build import build_house
 from isengard.config import Settings
 from isengard.errors import IsengardError
+from isengard.infra.rates import Rates
 from isengard.observability import configure
 from isengard.runtime import Runtime
 from isengard.services.house import Isengard
@@ -32,12 +33,16 @@ class App:
     isengard: Isengard
     runtime: Runtime
 
-    def web(self) -> FastAPI:
+    def web(self, *, share: bool = False) -> FastAPI:
         """Return the web app: REST at once, the screen as soon as it is built."""
-        from isengard.api import make_api
+        from isengard.api import Guards, make_api
+        from isengard.api.login import LogIn
         from isengard.api.screen import LateScreen
 
-        screen = LateScreen(lambda: load_screen(self))
+        rates = Rates(self.runtime.queue)
+        guarded = self.settings.guarded(share=share)
+        guards = Guards(rates, LogIn(self.isengard.owner, rates) if guarded else None, share)
+        screen = LateScreen(lambda: load_screen(self, guarded=guarded))
 
         @asynccontextmanager
         async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -48,7 +53,7 @@ class App:
             finally:
                 await asyncio.to_thread(self.runtime.stop)
 
-        return make_api(self.isengard, self.settings, screen, lifespan)
+        return make_api(self.isengard, self.settings, screen, lifespan, guards)
 
 
 def build(settings: Settings) -> App:
@@ -57,27 +62,29 @@ def build(settings: Settings) -> App:
     return App(settings, isengard, runtime)
 
 
-def load_screen(app: App) -> FastAPI:
+def load_screen(app: App, *, guarded: bool) -> FastAPI:
     """Build the Gradio screen as a web app of its own; takes seconds, so it is called late."""
     settings = app.settings
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(settings.tmp_dir / "gradio")}
     from ui.mount import mounted
 
-    return mounted(app.isengard)
+    return mounted(app.isengard, guarded=guarded)
 
 
-def serve(app: App, *, share: bool) -> None:
+def serve(app: App, *, share: bool, renew: bool) -> None:
     """Serve until SIGTERM or SIGINT."""
-    from isengard.api.serving import run
+    from isengard.api.serving import about_password, run
 
-    app.runtime.storage.check_writable()  # a volume that cannot be used is told before anything listens
+    app.runtime.storage.check_usable()  # a volume that cannot be used is told before anything listens
+    guarded = app.settings.guarded(share=share)
+    print(about_password(app.settings, app.isengard.owner, guarded=guarded, renew=renew), end="", flush=True)
 
     def public_link(port: int) -> str:
         from ui.share import public_link
 
         return public_link(port)
 
-    run(app.web(), app.settings, lambda said: print(said, flush=True), public_link if share else None)
+    run(app.web(share=share), app.settings, lambda said: print(said, flush=True), public_link if share else None)
 
 
 def work(app: App) -> None:
@@ -96,7 +103,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Isengard: photos to an identity LoRA to images.")
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default 7860)")
-    parser.add_argument("--share", action="store_true", help="also open a public link; needs ISENGARD_PASSWORD")
+    parser.add_argument("--share", action="store_true", help="also open a public link; it asks for the password")
+    parser.add_argument("--new-password", action="store_true", help="make and print a new password; ends all sessions")
     parser.add_argument(
         "--worker-only", action="store_true", help="take jobs of a shared Redis and volume, no web page"
     )
@@ -106,7 +114,7 @@ def main() -> int:
         settings = Settings(**given)
         configure(settings.log_dir, settings.log_level)
         app = build(settings)
-        work(app) if options.worker_only else serve(app, share=options.share)
+        work(app) if options.worker_only else serve(app, share=options.share, renew=options.new_password)
     except (IsengardError, ValueError) as error:
         print(f"Isengard cannot start: {error}\n{getattr(error, 'hint', '')}", file=sys.stderr)
         return 1

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import structlog
 
 from isengard.infra.hub import Hub
+from isengard.infra.orphans import end_orphans, mark_children
 from isengard.infra.queue import Queue
 from isengard.infra.redis_server import EmbeddedServer
 from isengard.infra.storage import Storage
 from isengard.plugins.registry import Plugins
+from isengard.services.watch import Watch
 from isengard.workers.worker import Workers
 
 log = structlog.get_logger("runtime")
@@ -26,21 +28,25 @@ class Runtime:
     hub: Hub
     workers: Workers
     plugins: Plugins
+    watch: Watch
 
     def start(self) -> None:
-        """Start everything; raise QueueUnavailable, ReadOnlyVolume or DiskFull when that cannot work."""
+        """Start everything; raise QueueUnavailable or ReadOnlyVolume when that cannot work."""
+        end_orphans(self.storage.root)
+        mark_children(self.storage.root)
         self.storage.prepare()
-        self.storage.check_writable()
         if self.server:
             self.server.start()
         self.hub.start()
         self.workers.start()
+        self.watch.start()
         log.info("runtime.started", volume=str(self.storage.root), own_redis=self.server is not None)
 
     def stop(self) -> None:
         """Hand running jobs back to the queue and end everything."""
         self.workers.stop()
-        self.plugins.release_all()
+        self.watch.stop()
+        self.plugins.close_all()
         self.hub.stop()
         self.queue.close()
         if self.server:
