@@ -13,4 +13,4 @@ def public_link(port: int) -> str:
         link = networking.setup_tunnel("127.0.0.1", port, secrets.token_urlsafe(32), None, None)
     except Exception as error:  # noqa: BLE001 - whatever the tunnel's maker raises, the app goes on without it
         return f"The public link could not be opened: {error}. Isengard goes on without it."
-    return f"Public link: {link} (it asks for your password; any user name will do)"
+    return f"Public link: {link} (it asks for your password)"

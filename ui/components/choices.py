@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import gradio as gr
 
@@ -25,9 +26,9 @@ def characters(isengard: Isengard) -> Choices:
 
 def loras(isengard: Isengard) -> Choices:
     """List no LoRA, then each character's newest version, then every version."""
-    versions = isengard.loras.list(limit=LISTED).items
+    every = versions(isengard)
     newest: dict[str, Lora] = {}
-    for lora in versions:
+    for lora in every:
         newest.setdefault(lora.character_id, lora)
     known = {one.id: one.name for one in isengard.characters.list(limit=LISTED).items}
     people = [
@@ -35,7 +36,12 @@ def loras(isengard: Isengard) -> Choices:
         for owner, lora in newest.items()
         if owner in known
     ]
-    return [ALONE, *people, *((lora.label.strip(), f"{LORA}{lora.id}") for lora in versions)]
+    return [ALONE, *people, *((lora.label.strip(), f"{LORA}{lora.id}") for lora in every)]
+
+
+def versions(isengard: Isengard) -> Sequence[Lora]:
+    """Return every LoRA version, newest first."""
+    return isengard.loras.list(limit=LISTED).items
 
 
 def trainable(isengard: Isengard) -> Choices:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -38,7 +39,8 @@ def said(error: Exception, correlation: str) -> Said:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         name = str(first["loc"][-1]).replace("_", " ").capitalize() if first["loc"] else "The request"
-        return Said(f"{name}: {first['msg']}.", "Change it and try again.")
+        reason = first["msg"].removeprefix("Value error, ")
+        return Said(f"{name}: {reason}.", "Change it and try again.")
     log.error("handler.failed", exc_info=error)
     return Said("Something went wrong inside Isengard.", f"The log says more about {correlation}.")
 
@@ -70,6 +72,20 @@ def answered(work: Callable[P, str]) -> Callable[P, str]:
             except Exception as error:  # noqa: BLE001 - said() logs what nobody expected
                 message, hint = said(error, correlation)
                 return note(message, hint, "warn")
+
+    return run
+
+
+def reported(work: Callable[P, str]) -> Callable[P, str]:
+    """Wrap a handler that answers with JSON for the script: what goes wrong is its answer, under ``error``."""
+
+    @functools.wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> str:
+        with request_context("web") as correlation:
+            try:
+                return work(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - said() logs what nobody expected
+                return json.dumps({"error": said(error, correlation)._asdict()})
 
     return run
 

@@ -1,17 +1,34 @@
-"""The fields of the Image tab, and how their values are read."""
+"""The fields of the Image tab: who, what and which shape first, all else in folded sections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ui.components.fields import number_field
+from ui.components.compare import CompareForm, FilledAxis, compare_fields
+from ui.components.image_sections import AdvancedFields, StartFields, advanced_fields, start_fields
+from ui.components.view import view
 
 MIX = 8  # LoRAs that a generation takes at most
 SHAPES = {"Square": (1, 1), "Portrait": (3, 4), "Landscape": (4, 3)}
+
+
+class Filled(NamedTuple):
+    """What was filled in: ``named`` by name in GenerationRequest, without empty fields, so that defaults apply."""
+
+    named: dict[str, Any]
+    uses: list[tuple[str, float]]
+    each_line: bool = False
+    axes: tuple[FilledAxis, ...] = ()
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts of the jobs to come: the whole text, or each of its lines."""
+        text = str(self.named.get("prompt", ""))
+        return [line.strip() for line in text.splitlines() if line.strip()] if self.each_line else [text]
 
 
 @dataclass(frozen=True)
@@ -21,51 +38,62 @@ class ImageForm:
     rows: list[gr.Row]
     picks: list[gr.Dropdown]
     strengths: list[gr.Number]
-    trigger: gr.HTML
-    insert: gr.Button
     prompt: gr.Textbox
-    negative: gr.Textbox
+    trigger: gr.HTML
+    each_line: gr.Checkbox
     shape: gr.Radio
     pictures: gr.Number
-    width: gr.Textbox
-    height: gr.Textbox
-    steps: gr.Textbox
-    guidance: gr.Textbox
-    sampler: gr.Dropdown
-    seed: gr.Textbox
-    base: gr.Dropdown
     generate: gr.Button
+    start: StartFields
+    compare: CompareForm
+    more: AdvancedFields
 
     @property
     def named(self) -> dict[str, Any]:
         """Fields by their name in GenerationRequest."""
         return {
             "prompt": self.prompt,
-            "negative_prompt": self.negative,
+            "negative_prompt": self.more.negative,
             "count": self.pictures,
-            "width": self.width,
-            "height": self.height,
-            "steps": self.steps,
-            "guidance_scale": self.guidance,
-            "sampler": self.sampler,
-            "seed": self.seed,
-            "base_model": self.base,
+            "width": self.more.width,
+            "height": self.more.height,
+            "steps": self.more.steps,
+            "guidance_scale": self.more.guidance,
+            "sampler": self.more.sampler,
+            "scheduler": self.more.scheduler,
+            "seed": self.more.seed,
+            "base_model": self.more.base,
+            "workflow": self.more.workflow,
+            "init_image": self.start.picture,
+            "denoise": self.start.denoise,
+            "upscale_by": self.start.upscale,
         }
 
     @property
     def inputs(self) -> list[Any]:
-        """In the order that ``read`` and ``uses`` expect."""
-        return [*self.named.values(), *self.picks, *self.strengths]
+        """In the order that ``read`` expects and ``filled_with`` returns."""
+        switches = [self.each_line, self.more.seed_mode]
+        return [*self.named.values(), *self.picks, *self.strengths, *switches, *self.compare.inputs]
 
-    def read(self, values: Sequence[Any]) -> dict[str, Any]:
-        """Return what was filled in, by name; empty fields are left out, so that defaults apply."""
-        read = {name: value for name, value in zip(self.named, values, strict=False) if value not in (None, "")}
-        return {"prompt": "", **read}
+    def read(self, values: Sequence[Any]) -> Filled:
+        """Return what was filled in."""
+        given = iter(values)
+        named = {name: value for name, value in zip(self.named, given, strict=False) if value not in (None, "")}
+        picks = [next(given) for _ in range(MIX)]
+        strengths = [next(given) for _ in range(MIX)]
+        each_line, seed_mode, *axes = given
+        if seed_mode == "random":
+            named.pop("seed", None)
+        uses = [(pick, 1.0 if s is None else s) for pick, s in zip(picks, strengths, strict=True) if pick]
+        return Filled(named, uses, bool(each_line), (FilledAxis(*axes[:3]), FilledAxis(*axes[3:])))
 
-    def uses(self, values: Sequence[Any]) -> Iterator[tuple[str, float]]:
-        """Yield each row's pick and strength."""
-        first = len(self.named)
-        yield from zip(values[first : first + MIX], values[first + MIX : first + 2 * MIX], strict=True)
+    def filled_with(self, settings: Mapping[str, Any], picks: Sequence[Any], strengths: Sequence[float]) -> list[Any]:
+        """Return values for ``inputs`` that make one picture of these settings again, with its seed."""
+        empty = {"sampler": "", "scheduler": "", "workflow": "", "init_image": ""}
+        values = {**settings, "count": 1}
+        named = [values.get(name) or empty.get(name) if name in empty else values.get(name) for name in self.named]
+        no_axis = ["", "", []]
+        return [*named, *picks, *strengths, False, "fixed", *no_axis, *no_axis]
 
 
 def image_fields() -> ImageForm:
@@ -78,19 +106,21 @@ def image_fields() -> ImageForm:
         html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
         elem_id="image-prompt",
     )
-    trigger = gr.HTML(apply_default_css=False, elem_id="image-trigger", elem_classes=["isg-html"])
-    insert = gr.Button("Insert trigger word", size="sm", interactive=False, elem_id="image-insert")
-    negative = gr.Textbox(
-        label="Negative prompt", lines=1, info="What should not be in the picture.", elem_id="image-negative"
-    )
+    trigger = view("trigger", value=[])
+    view("wildcards")
+    each_line = gr.Checkbox(value=False, label="Each line is a prompt of its own", elem_id="image-each-line")
     with gr.Row():
         shape = gr.Radio(list(SHAPES), value="Square", label="Shape", elem_id="image-shape", min_width=240)
         pictures = gr.Number(1, label="Pictures", precision=0, min_width=90, elem_id="image-count", scale=0)
     generate = gr.Button("Generate", variant="primary", elem_id="image-generate")
+    start = start_fields()
+    with gr.Accordion("Compare settings in a grid", open=False, elem_id="image-compare"):
+        compare = compare_fields()
     with gr.Accordion("Advanced settings", open=False, elem_id="image-advanced"):
-        rest = _advanced()
+        more = advanced_fields()
+    view("backends")
     return ImageForm(
-        rows, picks, strengths, trigger, insert, prompt, negative, shape, pictures, generate=generate, **rest
+        rows, picks, strengths, prompt, trigger, each_line, shape, pictures, generate, start, compare, more
     )
 
 
@@ -114,40 +144,3 @@ def _loras() -> tuple[list[gr.Row], list[gr.Dropdown], list[gr.Number]]:
             )
         rows.append(row)
     return rows, picks, strengths
-
-
-def _advanced() -> dict[str, Any]:
-    with gr.Row():
-        width = number_field("Width", "In pixels, a multiple of 8.", "image-width")
-        height = number_field("Height", "In pixels, a multiple of 8.", "image-height")
-    with gr.Row():
-        steps = number_field("Steps", "More is finer and slower.", "image-steps")
-        guidance = number_field("Guidance", "How closely it keeps to the prompt.", "image-guidance")
-    with gr.Row():
-        sampler = gr.Dropdown(
-            [("Default", "")],
-            value="",
-            label="Sampler",
-            info="How noise becomes a picture.",
-            allow_custom_value=True,
-            min_width=140,
-            elem_id="image-sampler",
-        )
-        seed = number_field("Seed", "Empty: a new one each time.", "image-seed")
-    base = gr.Dropdown(
-        [],
-        value="",
-        label="Base model",
-        info="A LoRA fits the model that it was trained on.",
-        allow_custom_value=True,
-        elem_id="image-base",
-    )
-    return {
-        "width": width,
-        "height": height,
-        "steps": steps,
-        "guidance": guidance,
-        "sampler": sampler,
-        "seed": seed,
-        "base": base,
-    }

@@ -11,7 +11,11 @@ _HEAD = """<header class="isg-head"><svg class="isg-logo" viewBox="0 0 40 40" ar
 <div><h1>Isengard</h1><p>From photos to a LoRA to pictures</p></div></header>"""
 
 
-def page_head() -> gr.HTML:
+_LOG_OUT = """<form class="isg-log-out" method="post" action="logout">
+<button class="isg-btn quiet small" type="submit">Log out</button></form>"""
+
+
+def page_head(*, guarded: bool) -> gr.HTML:
     """Draw head, status and drawer; return the bridge by which the script speaks to Gradio's forms."""
     with gr.Row(elem_id="page-head"):
         gr.HTML(_HEAD, apply_default_css=False, elem_classes=["isg-html"])
@@ -19,4 +23,6 @@ def page_head() -> gr.HTML:
         bridge = view("bridge")
     with gr.Sidebar(label="Jobs", open=False, position="right", width=380, elem_id="jobs-drawer"):
         view("drawer")
+        if guarded:
+            gr.HTML(_LOG_OUT, apply_default_css=False, elem_classes=["isg-html"])
     return bridge

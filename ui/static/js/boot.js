@@ -1,22 +1,32 @@
 // Starts everything once the page is there: views find their elements, tabs follow the address, keys work.
 
-const TABS = ['characters', 'training', 'image', 'video'];
+const TABS = ['characters', 'training', 'image', 'models', 'video', 'system'];
 const tabButtons = () => [...document.querySelectorAll('#tabs button[role=tab]')];
 const showTab = (name) => document.querySelector(`#tab-${name}-button`)?.click();
 
-// What Gradio's forms are asked to do: choose a character, a LoRA, or settings of an earlier picture.
-const asking = { train: 'select', use: 'apply', again: 'edit', changed: 'input' };
+// What Gradio's forms are asked to do: choose a character, a LoRA, go on from one, or take up an earlier picture, its settings or seed.
+const asking = {
+  train: 'select',
+  use: 'apply',
+  again: 'edit',
+  changed: 'input',
+  start: 'option_select',
+  enlarge: 'expand',
+  seed: 'copy',
+  goOn: 'like',
+};
 let bridge = null;
 const ask = (what, value) => bridge?.(asking[what], { index: 0, value });
 
 views.bridge = (_element, trigger) => {
   bridge = trigger;
+  roomBanner();
 };
 
-const mount = ({ view, element, trigger }) => {
+const mount = ({ view, element, trigger, props, watch }) => {
   if (element.dataset.view === view) return;
   element.dataset.view = view;
-  views[view](element, trigger);
+  views[view](element, trigger, props, watch);
 };
 
 const tellAddress = () => {
@@ -30,7 +40,7 @@ const keys = (event) => {
     const field = event.target.closest?.('#tab-image');
     if (field) document.querySelector('#image-generate')?.click();
   }
-  if (event.altKey && /^[1-4]$/.test(event.key)) {
+  if (event.altKey && /^[1-6]$/.test(event.key)) {
     showTab(TABS[event.key - 1]);
     event.preventDefault();
   }
@@ -48,8 +58,9 @@ jobs.onEnd((job) => {
   bus.tellHere('library');
 });
 
-window.isengard = { jobsChanged: () => bus.tell('resync') };
+window.isengard = { jobsChanged: () => bus.tell('resync'), prompted, started };
 const early = window.isengardViews || [];
 window.isengardViews = { push: mount };
 early.forEach(mount);
+jobs.refresh().catch(complain); // a tab that does not hold the events' lock is not told of a connection
 bus.start();

@@ -2,19 +2,15 @@
 
 const LONG = 26; // characters; a longer fact gets a line of its own
 
-const CONSENT = [
-  ['', 'Not stated yet'],
-  ['self', 'It is me'],
-  ['with_permission', 'Someone who gave permission'],
-  ['fictional', 'Nobody: a fictional character'],
-];
-
 const characterForm = (character, saved) => {
   const name = h('input', { type: 'text', id: 'character-name', maxlength: 80, value: character?.name || '', required: true });
   const trigger = h('input', { type: 'text', id: 'character-trigger', maxlength: 60, value: character?.trigger_word || '' });
   const text = h('textarea', { id: 'character-description', rows: 3, maxlength: 2000, value: character?.description || '' });
-  const consent = h('select', { id: 'character-consent' }, CONSENT.map(([value, label]) => h('option', { value }, label)));
-  consent.value = character?.consent || '';
+  const consent = h(
+    'select',
+    { id: 'character-consent' },
+    [['', 'Not stated yet'], ...CONSENT].map(([value, label]) => h('option', { value }, label)),
+  );
   trigger.placeholder = 'ohwx person';
   const fields = [
     field('Name', name, 'How lists show this character.'),
@@ -25,11 +21,11 @@ const characterForm = (character, saved) => {
         'an ordinary word already means something to the base model.',
     ),
     field('Description', text, 'Optional notes for yourself.'),
-    field('Whose face is it?', consent, 'Train on a real person only with their permission.'),
+    !character && field('Whose face is it?', consent, 'Train on a real person only with their permission. It is asked once.'),
   ];
   const work = async () => {
     const json = { name: name.value, trigger_word: trigger.value, description: text.value };
-    if (consent.value) json.consent = consent.value;
+    if (!character && consent.value) json.consent = consent.value;
     const done = character ? await patch(`api/characters/${character.id}`, json) : await post('api/characters', json);
     await saved(done);
     changedElsewhere();
@@ -159,6 +155,11 @@ views.characters = (element) => {
     if (mine !== turn) return;
     remember({ character: id });
     const again = () => showOne(id);
+    const train = async () => {
+      ask('train', id);
+      if (!character.consent) await again();
+    };
+    const state = button(character.consent ? 'Change' : 'State it', () => consentDialog(character, again), { small: true, look: 'quiet', id: 'character-consent-state' });
     element.replaceChildren(
       h(
         'div',
@@ -169,17 +170,19 @@ views.characters = (element) => {
           { class: 'isg-actions' },
           button('Edit', () => characterForm(character, again), { iconName: 'pen', id: 'character-edit' }),
           button('Delete', () => deleteCharacter(character, showList), { iconName: 'trash', look: 'danger', id: 'character-delete' }),
-          button('Train', () => ask('train', id), { iconName: 'train', look: 'primary', id: 'character-train' }),
+          button('Train', () => withConsent(character, train), { iconName: 'train', look: 'primary', id: 'character-train' }),
         ),
       ),
       h(
         'dl',
         { class: 'isg-facts' },
         fact('Trigger word', h('code', {}, character.trigger_word)),
-        fact('Whose face', CONSENT.find(([value]) => value === (character.consent || ''))[1]),
+        fact('Whose face', h('span', { class: 'isg-consent' }, consentFact(character), state)),
         character.description && fact('Description', character.description),
       ),
+      doctor(character),
       pictures(character),
+      syntheticSection(character, again),
     );
   };
 

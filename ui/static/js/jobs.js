@@ -9,6 +9,7 @@ const jobs = (() => {
   const kinds = new Map();
   const listenersOf = (kind) => kinds.get(kind) || [];
   let drawing = false;
+  let loaded = false;
   let cursor = null;
 
   const changed = () => {
@@ -22,25 +23,27 @@ const jobs = (() => {
   };
   const list = () => [...known.values()].sort((a, b) => (a.id.split('-')[1] < b.id.split('-')[1] ? 1 : -1));
   const endListeners = new Set();
-  const keep = (job) => {
+  // A quick job may have ended before it was heard of: in an event, or in a list that is not the first.
+  const keep = (job, heard = false) => {
     const old = known.get(job.id);
     if (old && old.seq > job.seq) return;
     known.set(job.id, job);
-    if (old && isLive(old) && !isLive(job)) endListeners.forEach((listener) => listener(job));
+    if ((old ? isLive(old) : heard) && !isLive(job)) endListeners.forEach((listener) => listener(job));
   };
   const load = async (id) => {
-    keep(await get(`api/jobs/${id}`));
+    keep(await get(`api/jobs/${id}`), true);
     changed();
   };
   const refresh = async () => {
     const page = await get('api/jobs?limit=50');
-    page.items.forEach(keep);
+    page.items.forEach((job) => keep(job, loaded));
+    loaded = true;
     cursor = cursor || page.next;
     changed();
   };
   const more = async () => {
     const page = await get(`api/jobs?limit=50&cursor=${encodeURIComponent(cursor)}`);
-    page.items.forEach(keep);
+    page.items.forEach((job) => keep(job));
     cursor = page.next;
     changed();
   };
@@ -109,7 +112,7 @@ const jobActions = (job) => {
 };
 
 // A job as a card. Only what changed is drawn again, so that a focused button stays focused.
-const jobCard = (first, { open } = {}) => {
+const jobCard = (first, { open, figures: told = numbers, wishes = () => [] } = {}) => {
   const message = h('p', { class: 'isg-job-message' });
   const fill = h('i');
   const bar = h('div', { class: 'isg-bar', role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': 100 }, fill);
@@ -139,7 +142,7 @@ const jobCard = (first, { open } = {}) => {
     bar.setAttribute('aria-label', `Progress of ${job.title || job.id}`);
     bar.hidden = !isLive(job);
     bar.classList.toggle('waiting', job.status === 'running' && job.progress === 0);
-    figures.replaceChildren(...numbers(job).map((text) => h('span', {}, text)));
+    figures.replaceChildren(...told(job).map((text) => h('span', {}, text)));
     const next = [job.status, job.stop_asked, job.current_step > 0, job.error?.message].join();
     if (next === shape) return;
     shape = next;
@@ -147,7 +150,7 @@ const jobCard = (first, { open } = {}) => {
     status.replaceChildren(pill(...STATUS[job.status]));
     trouble.hidden = !job.error;
     trouble.replaceChildren(...(job.error ? [h('strong', {}, job.error.message), h('p', {}, job.error.hint)] : []));
-    actions.replaceChildren(...jobActions(job));
+    actions.replaceChildren(...wishes(job), ...jobActions(job));
   };
   update(first);
   return { node, update };
@@ -175,7 +178,8 @@ const jobCards = (holder, options) => {
 const openJob = (job) => {
   closeDrawer();
   if (job.type === 'training') focusTraining(job.id);
-  showTab(job.type === 'training' ? 'training' : 'image');
+  if (job.type === 'synthetic') openCharacter(job.character_id);
+  showTab({ training: 'training', download: 'models', synthetic: 'characters' }[job.type] || 'image');
 };
 
 const drawer = () => document.getElementById('jobs-drawer');
@@ -212,7 +216,7 @@ views.status = (element) => {
   const draw = (list) => {
     const live = list.filter(isLive);
     const running = live.find((job) => job.status !== 'queued');
-    const doing = running?.type === 'training' ? `Training ${running.title.split(':')[0]}` : 'Drawing';
+    const doing = { training: `Training ${running?.title.split(':')[0]}`, download: 'Downloading', synthetic: 'Synthetic pictures' }[running?.type] || 'Drawing';
     const state = running ? `${doing}: ${Math.round(running.progress)} %` : 'Ready';
     text.textContent = connected ? (!running && live.length ? 'Waiting to start' : state) : 'Connecting again…';
     dot.className = `isg-dot ${connected ? (live.length ? 'live' : 'good') : 'bad'}`;

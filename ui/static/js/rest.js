@@ -20,6 +20,9 @@ const refusal = (text, status) => {
   }
 };
 
+// The session is over, here or in another tab: the page that asks for the password comes back to this place.
+const logInAgain = () => window.location.assign(url(`login?next=${encodeURIComponent(location.pathname + location.search)}`));
+
 const rest = async (method, path, { json, form } = {}) => {
   const headers = { Accept: 'application/json', 'X-Correlation-ID': `web-${token()}` };
   if (method === 'POST') headers['Idempotency-Key'] = token();
@@ -30,6 +33,7 @@ const rest = async (method, path, { json, form } = {}) => {
   } catch {
     throw new Refused({ detail: 'Isengard does not answer.', hint: 'Check that it is running, then try again.' });
   }
+  if (answer.status === 401) logInAgain();
   const text = await answer.text();
   if (!answer.ok) throw refusal(text, answer.status);
   return text ? JSON.parse(text) : null;
@@ -37,14 +41,25 @@ const rest = async (method, path, { json, form } = {}) => {
 
 const get = (path) => rest('GET', path);
 const post = (path, json) => rest('POST', path, { json });
+const put = (path, json) => rest('PUT', path, { json });
 const patch = (path, json) => rest('PATCH', path, { json });
 const erase = (path) => rest('DELETE', path);
 
-// One file at a time, with its progress: fetch cannot tell how much of a body has left.
-const sendFile = (path, file, onProgress) =>
+// Asks and shows what came; an answer that comes after a newer question is dropped, for it may be the older state.
+const newest = (question, show) => {
+  let turn = 0;
+  return async (...given) => {
+    const mine = ++turn;
+    const answer = await question(...given);
+    if (mine === turn) show(answer);
+  };
+};
+
+// Few files at a time, with their progress: fetch cannot tell how much of a body has left. Names keep their folders.
+const sendFiles = (path, files, onProgress) =>
   new Promise((resolve, reject) => {
     const form = new FormData();
-    form.append('files', file, file.name);
+    for (const { file, path: name } of files) form.append('files', file, name);
     const request = new XMLHttpRequest();
     request.open('POST', url(path));
     request.setRequestHeader('X-Correlation-ID', `web-${token()}`);
