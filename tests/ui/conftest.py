@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +26,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: here in item.path.parents)  # the browser's event loop stays open: they come last
 
 
-@pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
+def install_sketch(folder: Path) -> None:
+    """Lay the plugin of sketch.py into a folder as an installed package, so that its entry point is found."""
+    shutil.copy(Path(__file__).with_name("sketch.py"), folder / "isengard_sketch.py")
+    about = folder / "isengard_sketch-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: isengard-sketch\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[isengard.plugins]\nsketch = isengard_sketch:backends\n")
+
+
+@contextmanager
+def screen_of(folder: Path, **environment: str) -> Iterator[str]:
+    """Start an app on a volume of its own; give its address once the screen is there."""
     sys.path.insert(0, str(SCRIPTS))
     from own_app import OwnApp
 
-    with OwnApp(tmp_path_factory.mktemp("ui") / "volume") as app:
+    with OwnApp(folder / "volume", **environment) as app:
         until = time.monotonic() + 90
         while httpx.get(app.url, trust_env=False).status_code != httpx.codes.OK:
             assert time.monotonic() < until, "the screen did not come up"
             time.sleep(0.2)
         yield app.url
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
+    packages = tmp_path_factory.mktemp("packages")
+    install_sketch(packages)
+    with screen_of(tmp_path_factory.mktemp("ui"), PYTHONPATH=str(packages)) as address:
+        yield address
 
 
 @pytest.fixture

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.ui.conftest import screen_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 STEPS = 12
 TRAINED_MS = 400_000  # mostly the engine's start, on a machine that does other things too
+
+
+@pytest.fixture
+def url(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
+    """An Isengard that has nothing yet, in place of the one that all tests share."""
+    with screen_of(tmp_path_factory.mktemp("fresh")) as address:
+        yield address
 
 
 @pytest.mark.slow
