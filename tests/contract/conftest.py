@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,12 @@ class Bench:
     said: list[str]
 
     def run(
-        self, work: Path, stop: Stop | None = None, resume_from: Path | None = None, **config: object
+        self,
+        work: Path,
+        stop: Stop | None = None,
+        resume_from: Path | None = None,
+        start_from: Path | None = None,
+        **config: object,
     ) -> TrainingRun:
         """A short training of the sample character."""
         pictures = sorted(SAMPLE.glob("*.jpg"))
@@ -51,6 +57,7 @@ class Bench:
             dataset_hash="cd" * 32,
             work_dir=work,
             resume_from=resume_from,
+            start_from=start_from,
             stop=stop or Stop(),
         )
 
@@ -64,7 +71,8 @@ class Bench:
         self, work: Path, weights: Path | None = None, strength: float = 1.0, **request: object
     ) -> list[Picture]:
         """Generate with a LoRA file, or without."""
-        lora = Lora(id="lora-test", character_id="char-test", version="v1", base_model="pocket", sha256=str(weights))
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights else ""
+        lora = Lora(id="lora-test", character_id="char-test", version="v1", base_model="pocket", sha256=digest)
         asked = {"prompt": "a photo of zuvra person in a park", "seed": 7, "steps": 4, **request}
         run = ImageRun(
             job_id="gen-test",

@@ -67,9 +67,9 @@ def test_every_sampler_that_is_offered_works(bench: Bench, tmp_path: Path, sampl
 
 
 def test_a_lora_of_another_model_is_refused_before_a_picture(bench: Bench, trained: Trained, tmp_path: Path) -> None:
-    tensors = {
-        key: np.zeros((*value.shape[:-1], value.shape[-1] + 8), "f4") for key, value in load_file(trained[1]).items()
-    }
+    trained_tensors = load_file(trained[1]).items()
+    wider = {key: np.zeros((*v.shape[:-1], v.shape[-1] + 8), "f4") for key, v in trained_tensors if v.shape}
+    tensors = {**dict(trained_tensors), **wider}
     foreign = tmp_path / "foreign.safetensors"
     save_file(tensors, foreign)
     with pytest.raises(InvalidInput):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 from own_app import OwnApp
 from rest import Rest
@@ -23,22 +23,12 @@ def started(rest: Rest, steps: int) -> dict[str, Any]:
     return job
 
 
-def until(rest: Rest, job: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    deadline = time.monotonic() + LIMIT
-    while time.monotonic() < deadline:
-        now: dict[str, Any] = rest.get(f"/api/jobs/{job['id']}")
-        if wanted(now):
-            return now
-        time.sleep(0.05)
-    raise AssertionError(now)
-
-
 def steps_done(job: dict[str, Any]) -> bool:
     return bool(job["current_step"] >= 15)
 
 
 def check_it_ends(rest: Rest, job: dict[str, Any], steps: int) -> None:
-    done = until(rest, job, lambda now: now["status"] in {"completed", "failed", "cancelled"})
+    done = rest.until(job, lambda now: now["status"] in {"completed", "failed", "cancelled"}, LIMIT)
     assert done["status"] == "completed", done["error"]
     assert done["attempt"] >= 2
     curve = [point["step"] for point in rest.get(f"/api/jobs/{job['id']}/loss")["items"]]
@@ -57,14 +47,15 @@ def test_the_whole_app_is_killed_and_started_again(tmp_path: Path) -> None:
     with OwnApp(volume) as app:
         rest = Rest(app.url)
         job = started(rest, 60)
-        until(rest, job, steps_done)
-        engines = children(app.pid, "plugins.diffusers.engine")
+        rest.until(job, steps_done, LIMIT)
+        theirs = children(app.pid, "plugins.diffusers.engine") + children(app.pid, "valkey-server")
+        assert len(theirs) >= 2
         os.kill(app.pid, signal.SIGKILL)
-        _, alive = psutil.wait_procs(engines, timeout=5)
-        assert alive == []  # no engine outlives its app
+        _, alive = psutil.wait_procs(theirs, timeout=30)
+        assert alive == []  # neither engine nor queue outlives its app
     with OwnApp(volume) as app:
         rest = Rest(app.url)
-        resumed = until(rest, job, lambda now: now["attempt"] == 2 and now["current_step"] > 0)
+        resumed = rest.until(job, lambda now: now["attempt"] == 2 and now["current_step"] > 0, LIMIT)
         assert resumed["current_step"] > 10  # from a checkpoint, not from the start
         check_it_ends(rest, job, 60)
 
@@ -73,13 +64,31 @@ def test_the_engine_is_killed(tmp_path: Path) -> None:
     with OwnApp(tmp_path / "volume") as app:
         rest = Rest(app.url)
         job = started(rest, 40)
-        until(rest, job, steps_done)
+        rest.until(job, steps_done, LIMIT)
         for engine in children(app.pid, "plugins.diffusers.engine"):
             engine.kill()
-        waiting = until(rest, job, lambda now: now["status"] == "queued")
+        waiting = rest.until(job, lambda now: now["status"] == "queued", LIMIT)
         assert waiting["error"]["hint"]
         assert "Trying again" in waiting["message"]
         check_it_ends(rest, job, 40)
+
+
+def test_asking_twice_for_a_stop_skips_nothing(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    with OwnApp(volume) as app:
+        rest = Rest(app.url)
+        job = started(rest, 60)
+        rest.until(job, steps_done, LIMIT)
+        theirs = children(app.pid, "plugins.diffusers.engine") + children(app.pid, "valkey-server")
+        for _ in range(3):  # as an impatient person presses Ctrl-C
+            os.kill(app.pid, signal.SIGINT)
+            time.sleep(0.2)
+        app.await_end(30)
+        _, alive = psutil.wait_procs(theirs, timeout=30)
+        assert alive == []
+    with OwnApp(volume) as app:
+        again = Rest(app.url).get(f"/api/jobs/{job['id']}")
+        assert (again["losses"], again["failures"]) == (0, 0)  # it was handed back, not lost
 
 
 def test_a_graceful_stop_hands_the_job_back(tmp_path: Path) -> None:
@@ -87,11 +96,21 @@ def test_a_graceful_stop_hands_the_job_back(tmp_path: Path) -> None:
     with OwnApp(volume) as app:
         rest = Rest(app.url)
         job = started(rest, 60)
-        until(rest, job, steps_done)
+        rest.until(job, steps_done, LIMIT)
     with OwnApp(volume) as app:
         rest = Rest(app.url)
         assert rest.get(f"/api/jobs/{job['id']}")["error"] is None
+        resumed = rest.until(job, lambda now: now["attempt"] == 2 and now["current_step"] > 0, LIMIT)
+        assert resumed["current_step"] > 15  # from the checkpoint that the stop made, not from that of step 10
         check_it_ends(rest, job, 60)
+
+
+def test_a_stop_ends_open_streams_in_order(tmp_path: Path) -> None:
+    with OwnApp(tmp_path / "volume") as app, httpx.stream("GET", f"{app.url}/api/events", timeout=LIMIT) as events:
+        os.kill(app.pid, signal.SIGTERM)
+        events.read()  # raises where the stream breaks off
+        app.await_end(LIMIT)
+        assert "Traceback" not in app.said
 
 
 def test_a_second_process_takes_jobs_of_the_same_volume(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_volume_that_takes_no_writes_is_told(tmp_path: Path) -> None:
     [
         ((), {"USE_REDIS": "true"}, "REDIS_URL"),
         ((), {"PORT": "many"}, "PORT"),
-        (("--share",), {}, "ISENGARD_PASSWORD"),
+        (("--share",), {"ISENGARD_NO_PASSWORD": "true"}, "ISENGARD_NO_PASSWORD"),
     ],
 )
 def test_settings_that_cannot_work_are_told(
@@ -75,6 +75,9 @@ def test_without_redis_it_starts_and_says_what_is_missing(tmp_path: Path) -> Non
         assert ready.status_code == 503
         assert not ready.json()["parts"]["queue"]["ok"]
         assert "REDIS_URL" in ready.json()["parts"]["queue"]["hint"]
+        figures = client.get("/metrics", timeout=60).text
+        assert "isengard_ready 0.0" in figures
+        assert "isengard_volume_free_bytes" in figures
         made = client.post("/api/characters", json={"name": "Still", "trigger_word": "st1ll"}, timeout=30)
         assert made.status_code == 201  # disk needs no queue
         asked = client.post("/api/generation", json={"prompt": "a man"}, timeout=30)
