@@ -84,7 +84,7 @@ class Demo:
         self.out: Path = options.out or Path(tempfile.mkdtemp(prefix="isengard-demo-pictures-"))
         self.out.mkdir(parents=True, exist_ok=True)
         context = PluginContext(ROOT, self.out, self.out, 600, lambda *_args, **_fields: None)
-        self.analyzer: FaceAnalyzer = backends(context)[0]
+        self.analyzer: FaceAnalyzer = next(one for one in backends(context) if one.status().available)
 
     def run(self) -> int:
         """Make the character, train, generate, compare; return 0."""

@@ -44,6 +44,15 @@ class OwnApp:
         """Process id of the app."""
         return self._process.pid
 
+    @property
+    def said(self) -> str:
+        """Return what it printed so far."""
+        return self._said.read_text(errors="replace")
+
+    def await_end(self, seconds: float) -> int:
+        """Wait until it has ended; return its status, or raise subprocess.TimeoutExpired."""
+        return self._process.wait(seconds)
+
     def __enter__(self) -> Self:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -82,8 +91,7 @@ class OwnApp:
                     return
             except httpx.TransportError:
                 time.sleep(0.02)
-        said = self._said.read_text(errors="replace").strip().splitlines()
-        raise StartFailed("The app did not start.\n" + "\n".join(said[-12:]))
+        raise StartFailed("The app did not start.\n" + "\n".join(self.said.strip().splitlines()[-12:]))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

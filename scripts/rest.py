@@ -36,17 +36,24 @@ class Rest:
             raise Refused(f"{path}: {answer.status_code}")
         return answer.content
 
+    def until(self, job: dict[str, Any], wanted: Callable[[dict[str, Any]], bool], limit_seconds: float) -> Any:
+        """Follow a job until it is as wanted; raise TimeoutError when that takes too long."""
+        deadline = time.monotonic() + limit_seconds
+        while not wanted(now := self.get(f"/api/jobs/{job['id']}")):
+            if time.monotonic() > deadline:
+                where = f"{now['status']} at step {now['current_step']}"
+                raise TimeoutError(f"{job['id']} is still {where} after {limit_seconds:.0f} s: {now['message']}")
+            time.sleep(0.05)
+        return now
+
     def wait(self, job: dict[str, Any], watch: Callable[[dict[str, Any]], None], limit_seconds: float) -> Any:
         """Follow a job to its end; raise Refused when it fails, TimeoutError when it takes too long."""
-        until = time.monotonic() + limit_seconds
-        while job["status"] not in FINAL:
-            if time.monotonic() > until:
-                raise TimeoutError(
-                    f"{job['id']} is still {job['status']} after {limit_seconds:.0f} s: {job['message']}"
-                )
-            time.sleep(0.1)
-            job = self.get(f"/api/jobs/{job['id']}")
-            watch(job)
+
+        def ended(now: dict[str, Any]) -> bool:
+            watch(now)
+            return now["status"] in FINAL
+
+        job = self.until(job, ended, limit_seconds)
         if job["status"] != "completed":
             error = job.get("error") or {}
             raise Refused(

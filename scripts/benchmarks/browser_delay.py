@@ -29,7 +29,7 @@ LISTEN = """() => new Promise((resolve, reject) => {
 def measure(scope: Scope) -> list[Figure]:
     """Return the 95th percentile and the median of the delay, in milliseconds, while a training runs."""
     with OwnApp(scope.folder / "volume") as app, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(f"{app.url}/docs")
         page.evaluate(LISTEN)
@@ -54,6 +54,6 @@ def _delays(page: Page, rest: Rest, steps: int) -> list[float]:
     return [arrival["now"] - datetime.fromisoformat(arrival["timestamp"]).timestamp() * 1000 for arrival in own]
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
     """Path of the system's Chromium; None stands for Playwright's own."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from own_app import ROOT
 
-from isengard.domain.lease import Stop
+from isengard.domain.lease import Needs, Stop
 from isengard.plugins.protocols import PluginContext
 from plugins.diffusers.parent import ENVIRONMENT
 
@@ -63,7 +63,7 @@ class Listener:
         self.arguments: dict[str, Any] = {}
 
     def run(
-        self, _operation: str, arguments: dict[str, Any], _stop: Stop, _correlation_id: str
+        self, _operation: str, arguments: dict[str, Any], _stop: Stop, _correlation_id: str, _needs: Needs
     ) -> Iterator[dict[str, Any]]:
         """Keep the arguments; report nothing."""
         self.arguments = arguments

