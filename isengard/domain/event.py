@@ -89,6 +89,12 @@ class JobError(Value):
     retryable: bool = False
 
 
+class Submitted(Value):
+    """It is in the queue. Told to who listens, and not stored: a job begins with it."""
+
+    kind: Literal["submitted"] = "submitted"
+
+
 class Claimed(Value):
     """A worker took the job; a new attempt begins."""
 
@@ -175,6 +181,7 @@ JobEvent = Annotated[
     | Checkpoint
     | Weights
     | Picture
+    | Submitted
     | Claimed
     | Waiting
     | SteppedDown

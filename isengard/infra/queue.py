@@ -8,7 +8,7 @@ import time
 from datetime import datetime
 from typing import Any, cast
 
-from isengard.domain.event import JobEvent, Requeued
+from isengard.domain.event import JobEvent, Requeued, Submitted
 from isengard.domain.job import Job
 from isengard.domain.page import Page
 from isengard.domain.progress import ProgressEntry
@@ -24,6 +24,7 @@ from isengard.infra.queue_scripts import PROMOTE, RECORD, SUBMIT
 PROGRESS_MAXLEN = 5000
 PROGRESS_TTL_SECONDS = 7 * 24 * 3600
 LIVE = ("queued", "running", "cancelling")
+UNSTORED = "0-0"  # the stream id of an event that is told and not kept
 PROMOTED = 50  # at once: a burst must not hold the server up
 STREAM_ID = re.compile(r"\d{1,19}(-\d{1,19})?\Z")
 
@@ -84,7 +85,9 @@ class Queue:
         keys += [self.key("jobs", job.type), self.key("jobs", "all"), self.key("jobs", "type", job.type)]
         keys += [*self._status_keys(job), self.key("jobs", "character", job.character_id or "-")]
         token = f"{job.type}:{idempotency_key}" if idempotency_key else ""
-        head = [job.id, job.model_dump_json(), created_us(job), token, job.character_id or ""]
+        news = ProgressEntry.of(job, Submitted())
+        head = [job.id, job.model_dump_json(), created_us(job), token, job.character_id or "", self.channel]
+        head += [f"{UNSTORED} {news.event.kind} {news.model_dump_json(exclude={'stream_id'})}"]
         with reachable():
             found_id, found = cast("list[Any]", self._submit(keys=keys, args=[*head, *stream_fields(job)]))
         return job if found_id == job.id else Job.model_validate_json(found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 # KEYS: index, seq, idempotency, stream, all, by-type, by-status, by-type-and-status, by-character
-# ARGV: id, job JSON, created_us, idempotency key or '', has character ('1'/''), then the stream entry's fields
+# ARGV: id, job JSON, created_us, idempotency key or '', has character ('1'/''), channel, what is published,
+#       then the stream entry's fields
 SUBMIT = """
 if ARGV[4] ~= '' then
   local known = redis.call('HGET', KEYS[3], ARGV[4])
@@ -15,7 +16,8 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], 0)
 for i = 5, 8 do redis.call('ZADD', KEYS[i], ARGV[3], ARGV[1]) end
 if ARGV[5] ~= '' then redis.call('ZADD', KEYS[9], ARGV[3], ARGV[1]) end
-redis.call('XADD', KEYS[4], '*', unpack(ARGV, 6))
+redis.call('XADD', KEYS[4], '*', unpack(ARGV, 8))
+redis.call('PUBLISH', ARGV[6], ARGV[7])
 return {ARGV[1], false}
 """
 

@@ -38,7 +38,8 @@ def test_events_reach_every_listener_in_order(queue: Queue, hub: Hub) -> None:
         job = running(queue)
         steps(queue, job, 50)
         for box in (one, two):
-            heard = drained(box, 51)
+            submitted, *heard = drained(box, 52)
+            assert (submitted.event.kind, submitted.status) == ("submitted", "queued")
             assert [entry.seq for entry in heard] == list(range(1, 52))
     assert heard == queue.events(job.id)
 
@@ -62,7 +63,7 @@ def test_a_listener_that_breaks_or_left_does_not_disturb_the_others(queue: Queue
     hub.listen(heard.append)()  # listens and leaves
     with hub.collecting() as box:
         running(queue)
-        drained(box, 1)
+        drained(box, 2)
     assert heard == []
 
 
@@ -73,7 +74,7 @@ def test_a_listener_to_some_kinds_hears_of_no_other(queue: Queue, hub: Hub) -> N
         job = running(queue)
         steps(queue, job, 2)
         queue.record(job.id, ev.CancelAsked())
-        drained(box, 4)
+        drained(box, 5)
     assert [entry.event.kind for entry in heard] == ["cancel_asked"]
 
 
@@ -105,7 +106,7 @@ def test_events_arrive_again_after_the_server_was_killed(tmp_path: Path, eventua
     assert hub.connected.wait(10)
     with hub.collecting() as box:
         job = running(queue)
-        drained(box, 1)
+        drained(box, 2)
         assert server._pid is not None
         os.kill(server._pid, signal.SIGKILL)
 
