@@ -57,7 +57,8 @@ def _wire_load(
     @handled
     def named(request: gr.Request) -> list[Any]:
         tab, start = (request.query_params.get(name) for name in ("tab", "start"))
-        return [gr.Tabs(selected=tab) if tab in TABS else gr.skip(), start or gr.skip()]
+        other = tab in TABS[1:]  # the first is open already: to say so again might come after a person's own choice
+        return [gr.Tabs(selected=tab) if other else gr.skip(), start or gr.skip()]
 
     @handled
     def fresh(character: str | None, trained: str | None, base: str | None, *picked: str | None) -> list[Any]:

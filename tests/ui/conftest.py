@@ -46,10 +46,19 @@ def screen_of(folder: Path, **environment: str) -> Iterator[str]:
 
     with OwnApp(folder / "volume", **environment) as app:
         until = time.monotonic() + 90
-        while httpx.get(app.url, trust_env=False).status_code != httpx.codes.OK:
+        while httpx.get(app.url, timeout=30, trust_env=False).status_code != httpx.codes.OK:
             assert time.monotonic() < until, "the screen did not come up"
             time.sleep(0.2)
         yield app.url
+
+
+def eventually(page: Page, condition: Callable[[], object]) -> None:
+    """Wait for what cannot be seen on the page."""
+    for _ in range(WAIT_MS // 50):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come to be")
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +123,7 @@ def visit(contexts: Callable[..., BrowserContext]) -> Callable[..., Page]:
         page = (context or contexts(**options)).new_page()
         page.goto(address, wait_until="commit")  # the event stream never lets the network fall idle
         page.wait_for_selector("#jobs-open")
+        page.wait_for_selector("#jobs-drawer .toggle-button", state="attached")
         return page
 
     return go

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from tests.ui.conftest import eventually
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -36,6 +38,8 @@ def image_tab(visit: Callable[..., Page], **options: Any) -> Page:
 
     page = visit("/?tab=image", **options)
     expect(page.locator("#image-lora-1 input")).not_to_have_value("")
+    # Gradio gives a tab that opens its values one frame after it is there: what is typed before would be lost.
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page
 
 
@@ -57,15 +61,6 @@ def pick_base(page: Page, name: str) -> None:
 def jobs(rest: httpx.Client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = rest.get("/api/generation", params={"limit": 100}).json()["items"]
     return found
-
-
-def eventually(page: Page, condition: Callable[[], object]) -> None:
-    """Wait for what cannot be seen on the page."""
-    for _ in range(200):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not come to be")
 
 
 def test_what_the_base_model_cannot_do_is_hidden(visit: Callable[..., Page]) -> None:
@@ -183,6 +178,7 @@ def test_a_list_of_words_is_made_used_and_told(visit: Callable[..., Page], rest:
     row.get_by_role("button", name="Insert").click()
     expect(page.locator("#image-prompt textarea")).to_have_value("a {tall|short} person with __hair_colour__")
     page.click("#image-generate")
+    expect(page.locator("#making .isg-making[data-status=completed]")).to_have_count(1)  # its tile stays now
     page.locator("#making .isg-output").click()
     said = re.compile(r"a (tall|short) person with (red|black) hair")
     expect(page.locator("#output-detail")).to_contain_text(said)

@@ -121,6 +121,7 @@ def test_a_picture_is_started_from_made_larger_and_left(visit: Callable[..., Pag
     expect(page.locator("#image-upscale").get_by_role("textbox")).to_have_value("2.0")
     fill(page, "denoise", "0.25")
     page.click("#image-generate")
+    expect(page.locator("#making .isg-making[data-status=completed]")).to_have_count(1)  # its tile stays now
     page.locator("#making .isg-output").click()
     detail = page.locator("#output-detail")
     for words in ("384", output["id"], "0.25", "Upscaled by"):
@@ -208,6 +209,7 @@ def test_many_are_queued_and_the_page_tells_how_many_wait(visit: Callable[..., P
     page = image_tab(visit)
     for number in range(12):
         rest.post("/api/generation", json={"prompt": f"many {number}", "base_model": "sd15", "count": 20})
+    expect(page.locator("#making-rest")).to_be_visible()
     expect(page.locator("#making-rest")).to_contain_text("wait in the queue")
     expect(page.locator("#making .isg-making[data-status=running]").first).to_be_visible()
     for job in rest.get("/api/generation?limit=100").json()["items"]:

@@ -15,6 +15,7 @@ from safetensors.numpy import save
 
 from plugins.diffusers.models import unet_shapes
 from tests.comfyui.unit.test_lora_keys import TAKEN, written
+from tests.ui.conftest import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -104,8 +105,9 @@ def test_an_older_answer_that_comes_late_changes_nothing(visit: Callable[..., Pa
     expect(row(page, lora)).to_be_visible()
     page.route("**/api/loras?limit=20", lambda route: late.append((route, route.fetch())), times=1)
     act(page, lora, "Delete")
+    eventually(page, lambda: bool(late))
     page.click("#lora-undo")
-    page.wait_for_timeout(500)
+    expect(row(page, lora)).to_be_visible()  # the newer answer is in, the older one still on its way
     [(route, answer)] = late
     assert lora["id"] not in answer.text()
     route.fulfill(response=answer)

@@ -41,7 +41,7 @@ def test_from_nothing_to_a_picture_with_its_settings(visit: Callable[..., Page])
     expect(page.locator("#training-plan")).to_contain_text(f"{STEPS} steps on 12 pictures")
     page.click("#training-start")
     card = page.locator("#training-view .isg-job")
-    expect(card).to_have_attribute("data-status", re.compile("queued|running"))
+    expect(card).to_have_attribute("data-status", re.compile("queued|running|completed"))
 
     other = visit("/?tab=training")  # a second browser
     expect(other.locator("#training-view .isg-job")).to_contain_text(f"training, {STEPS} steps")

@@ -45,7 +45,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         registry.write_text(json.dumps({"models": [embedded, served("tiny"), served("quick"), free]}))
         with OwnApp(folder / "volume", ISENGARD_REGISTRY=str(registry)) as app:
             until = time.monotonic() + 90
-            while httpx.get(app.url, trust_env=False).status_code != httpx.codes.OK:
+            while httpx.get(app.url, timeout=30, trust_env=False).status_code != httpx.codes.OK:
                 assert time.monotonic() < until, "the screen did not come up"
                 time.sleep(0.2)
             yield app.url
@@ -77,7 +77,7 @@ def test_a_download_that_ended_before_it_was_heard_of_is_shown(
         answer = route.fetch()
         address = f"{shop}/api/jobs/{answer.json()['id']}"
         until = time.monotonic() + 30
-        while httpx.get(address, trust_env=False).json()["status"] != "completed":
+        while httpx.get(address, timeout=30, trust_env=False).json()["status"] != "completed":
             assert time.monotonic() < until, "the download did not end"
             time.sleep(0.05)
         route.fulfill(response=answer)

@@ -140,7 +140,7 @@ def _wire_submit(isengard: Isengard, form: ImageForm) -> None:
         if len(requests) > 1:
             gr.Info(f"{len(requests)} jobs are in the queue, one for each line.", duration=5)
 
-    done = form.generate.click(submit, form.inputs, None, **QUIET)
+    done = form.generate.click(submit, form.inputs, None, **QUIET, trigger_mode="multiple")  # each click counts
     done.success(None, None, None, js="() => window.isengard.jobsChanged()", api_visibility="private")
 
 

@@ -77,11 +77,10 @@ const captionTable = async (character, changed) => {
     await load();
     said.textContent = kept;
   };
-  const preview = async () => {
-    if (!find.value) return (said.textContent = '');
-    const report = await post(`${path}/captions/replace`, { ...wanted(), dry_run: true });
-    said.textContent = `${count(report.changes.length, 'caption', 'captions')} would change.`;
-  };
+  const preview = newest(
+    async () => find.value && post(`${path}/captions/replace`, { ...wanted(), dry_run: true }),
+    (report) => (said.textContent = report ? `${count(report.changes.length, 'caption', 'captions')} would change.` : ''),
+  );
   for (const input of [find, replace, words, exact]) input.addEventListener('input', () => preview().catch(complain));
   const step = (name) => async () => {
     await post(`${path}/${name}`);

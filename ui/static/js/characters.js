@@ -151,9 +151,9 @@ views.characters = (element) => {
 
   const showOne = async (id) => {
     const mine = ++turn;
+    remember({ character: id }); // first, so that news of the library do not lead back to the list meanwhile
     const character = await get(`api/characters/${id}`);
     if (mine !== turn) return;
-    remember({ character: id });
     const again = () => showOne(id);
     const train = async () => {
       ask('train', id);

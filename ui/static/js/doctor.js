@@ -71,7 +71,11 @@ const doctor = (character) => {
   };
   const act = async (what, finding) => {
     const mine = ++turn;
-    const report = await post(`${path}/${what}`, { finding: finding.id, ...(what === 'ignore' && { ignored: !finding.ignored }) });
+    const asked = { finding: finding.id, ...(what === 'ignore' && { ignored: !finding.ignored }) };
+    const report = await post(`${path}/${what}`, asked).catch((error) => {
+      examine().catch(complain); // the finding may be another one by now
+      throw error;
+    });
     if (what === 'fix') {
       changed();
       toast('Done', `${finding.fix.label}: ${finding.title}. Undo takes it back.`);

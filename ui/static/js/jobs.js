@@ -1,6 +1,7 @@
 // What is happening: all jobs that this browser knows, kept fresh by events; the drawer that lists them.
 
 const LIVE = ['queued', 'running', 'cancelling'];
+const GATHER_MS = 200; // many jobs may be submitted at once: one list tells of them all
 const isLive = (job) => LIVE.includes(job.status);
 
 const jobs = (() => {
@@ -48,14 +49,28 @@ const jobs = (() => {
     changed();
   };
 
+  let asked = false;
+  const refreshSoon = () => {
+    if (asked) return;
+    asked = true;
+    setTimeout(() => {
+      asked = false;
+      refresh().catch(complain);
+    }, GATHER_MS);
+  };
+
   bus.on('progress', (entry) => {
+    if (entry.event.kind === 'submitted') return refreshSoon();
     const old = known.get(entry.job_id);
     const { event, job_id: id, ...state } = entry;
     // The error and the pictures of a job that ended are in the job, not in the event.
     if (!old || !isLive(entry)) load(id).catch(complain);
-    if (!old || old.seq >= entry.seq || !isLive(entry)) return;
+    if (!old || !isLive(entry)) return;
+    const news = old.seq < entry.seq;
+    // A list that was asked for meanwhile may know the newer state, but not the picture that the event tells of.
+    if (news || event.kind !== 'metric') listenersOf(event.kind).forEach((listener) => listener(id, event));
+    if (!news) return;
     known.set(id, { ...old, ...state });
-    listenersOf(event.kind).forEach((listener) => listener(id, event));
     changed();
   });
 

@@ -78,12 +78,15 @@ const logPane = (id, running) => {
   return { node, load: () => load().catch(complain) };
 };
 
+// A training that was killed took what its earlier attempts took, too.
+const tookInAll = (measured) => (measured ? measured.seconds + measured.seconds_before : 0);
+
 // What was foretold and what it took, side by side.
 const tookLine = ({ forecast, measured }) => {
   if (!measured) return '';
   const pair = (took, foretold, words) => took > 0 && `${words(took)} (foretold: ${foretold > 0 ? words(foretold) : 'not known'})`;
   const facts = [
-    pair(measured.seconds, forecast?.seconds, duration),
+    pair(tookInAll(measured), forecast?.seconds, duration),
     pair(measured.peak_vram_gb, forecast?.vram_gb, (gb) => `${inGigabytes(gb)} of GPU memory`),
     pair(measured.peak_ram_gb, forecast?.ram_gb, (gb) => `${inGigabytes(gb)} of main memory`),
   ];
@@ -114,7 +117,8 @@ const livePanel = (first) => {
   new ResizeObserver(() => chart.clientWidth !== drawnFor && drawLoss()).observe(chart);
   const load = async () => {
     const [loss, previews] = await Promise.all([get(`api/jobs/${first.id}/loss`), get(`api/jobs/${first.id}/previews`)]);
-    points = loss.items;
+    const last = loss.items.at(-1)?.step || 0;
+    points = loss.items.concat(points.filter((heard) => heard.step > last)); // while the answer was on its way
     drawLoss();
     previews.items.forEach(samples.add);
     card.update(job);

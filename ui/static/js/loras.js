@@ -50,7 +50,7 @@ const exportLora = (lora) => {
 
 const lineage = (lora) => {
   const config = lora.config || {};
-  const took = lora.measured?.seconds;
+  const took = tookInAll(lora.measured);
   const tools = Object.entries(lora.tool_versions).map(([tool, version]) => `${tool} ${version}`).join(', ');
   return [
     ['Trigger word', lora.trigger_word],

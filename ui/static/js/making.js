@@ -21,6 +21,8 @@ const gridOf = (grid) => {
   return { node: table.node, put: (index, child) => table.put(...table.at(index), child), all: (outputs) => fillGrid(table, outputs) };
 };
 
+const indexOf = (output) => Number(output.id.split('.').at(-1));
+
 const makingCard = (job) => {
   const card = jobCard(job);
   const board = job.payload?.grid ? gridOf(job.payload.grid) : stripOf();
@@ -36,7 +38,7 @@ const makingCard = (job) => {
     images.get(index).src = url(address.replace(/^\//, ''));
   };
   const picture = (output) => {
-    const index = Number(output.id.split('.').at(-1));
+    const index = indexOf(output);
     if (made.has(index)) return;
     made.set(index, output);
     board.put(index, outputTile(output, [...made.keys()].sort((a, b) => a - b).map((key) => made.get(key))));
@@ -48,6 +50,7 @@ const makingCard = (job) => {
     const ids = (now.outputs || []).map((output) => output.id).join();
     if (!ids || ids === done) return;
     done = ids;
+    now.outputs.forEach((output) => made.set(indexOf(output), output));
     board.all(now.outputs);
   };
   update(job);

@@ -1,14 +1,17 @@
 // One generated picture: its tile, and everything about it.
 
 const SAME_PERSON = 0.7; // the calibrated score's own meaning: from here on, the same person
-const DRAWS = 'pocket'; // its drawings of different people look alike to a face model for photographs
+const DRAWS = 'pocket';
+
+// Drawings of different people look alike to a face model for photographs: of them no score means the same person.
+const isDrawing = (output) => output.settings.base_model === DRAWS;
 
 const outputUrl = (output, wanted) => url(`api/outputs/${encodeURIComponent(output.id)}/file?size=${wanted}`);
 const percent = (score) => `${Math.round(score * 100)} %`;
 
 const likeness = (output) => {
   if (typeof output.similarity !== 'number') return null;
-  const good = output.similarity >= SAME_PERSON;
+  const good = output.similarity >= SAME_PERSON && !isDrawing(output);
   const node = pill(`Likeness ${percent(output.similarity)}`, good ? 'good' : 'plain');
   node.dataset.similarity = output.similarity;
   return node;
@@ -34,7 +37,7 @@ const outputFacts = (output) => {
   const loras = (set.loras || []).map((use) => `${loraLabel(use.id)} at ${use.strength}`).join(', ');
   const scored = typeof output.similarity === 'number';
   const verdict = output.similarity >= SAME_PERSON ? 'the same person' : 'not sure that it is the same person';
-  const meaning = set.base_model === DRAWS ? 'by a scale for photographs; drawings of others often reach it' : verdict;
+  const meaning = isDrawing(output) ? 'by a scale for photographs; drawings of others often reach it' : verdict;
   const score = scored
     ? `${percent(output.similarity)} (${meaning}; raw cosine ${output.cosine})`
     : 'Not scored: no face was found, or there is no character to compare with';
