@@ -57,7 +57,7 @@ def statuses(told: Path) -> list[int]:
 def video(app: OwnApp) -> list[str]:
     """Return the requests below /api/video that were not answered by a problem document with 501."""
     wrong = []
-    with httpx.Client(base_url=app.url, trust_env=False) as http:
+    with httpx.Client(base_url=app.url, timeout=60, trust_env=False) as http:
         for verb in VERBS:
             for path in ("/api/video", "/api/video/generate", "/api/video/x/y?z=1", "/api/video/%00/../x"):
                 answer = http.request(verb, path, json={"prompt": "x"})
@@ -76,10 +76,13 @@ def main() -> int:
     started = time.perf_counter()
     unlimited = {"ISENGARD_UPLOADS_PER_MINUTE": "0", "ISENGARD_JOBS_PER_MINUTE": "0"}
     with tempfile.TemporaryDirectory() as kept, OwnApp(Path(kept) / "volume", **unlimited) as app:
-        operations = sum(len(verbs) for verbs in httpx.get(f"{app.url}/openapi.json").json()["paths"].values())
+        operations = sum(
+            len(verbs)
+            for verbs in httpx.get(f"{app.url}/openapi.json", timeout=60, trust_env=False).json()["paths"].values()
+        )
         status, answers = fuzzed(app, Path(kept), options.examples, options.seed)
         wrong = video(app)
-        ready = httpx.get(f"{app.url}/health/ready").status_code == 200
+        ready = httpx.get(f"{app.url}/health/ready", timeout=60, trust_env=False).status_code == 200
     for one in wrong:
         print(f"VIDEO: {one}")
     server_errors = sum(number for code, number in answers.items() if code >= 500)

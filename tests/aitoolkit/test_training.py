@@ -91,7 +91,7 @@ def test_the_phases_are_told_in_words(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_without_its_tables_its_bar_is_read(bench: Bench, tmp_path: Path) -> None:
-    bench.plan(tables=False, step_seconds=0.15)
+    bench.plan(tables=False, step_seconds=0.3)
     events, _ = bench.train(bench.run(tmp_path))
     steps = [event.step for event in of_kind(events, Metric)]
     assert steps == sorted(set(steps))
@@ -138,7 +138,7 @@ def test_a_checkpoint_and_samples_come_when_asked_for(bench: Bench, tmp_path: Pa
     (saved,) = of_kind(until(events, lambda event: isinstance(event, Checkpoint)), Checkpoint)
     stop.sample.set()
     (drawn,) = of_kind(until(events, lambda event: isinstance(event, Preview)), Preview)
-    assert 3 <= saved.step < drawn.step < 500
+    assert 3 <= saved.step <= drawn.step < 500
     assert not stop.save.is_set()
     assert not stop.sample.is_set()
     stop.cancel.set()
@@ -161,16 +161,16 @@ def killed_at(bench: Bench, run: TrainingRun, step: int) -> list[PluginEvent]:
 
 
 def test_a_killed_trainer_is_told_and_the_next_goes_on_as_if_nothing_had_been(bench: Bench, tmp_path: Path) -> None:
-    bench.plan(step_seconds=0.02)
-    whole = of_kind(bench.train(bench.run(tmp_path / "whole", steps=40))[0], Metric)
-    run = bench.run(tmp_path / "killed", steps=40)
-    told = killed_at(bench, run, 17)
+    bench.plan(step_seconds=0.05)
+    whole = of_kind(bench.train(bench.run(tmp_path / "whole", steps=60, save_every=20))[0], Metric)
+    run = bench.run(tmp_path / "killed", steps=60, save_every=20)
+    told = killed_at(bench, run, 30)
     before = of_kind(told, Metric)
     after = of_kind(bench.train(again(run, told))[0], Metric)
-    assert before[-1].step - after[0].step < 8, "a save, and one that was being copied"
+    assert before[-1].step - after[0].step < 20, "at most one save"
     curve = {event.step: event.loss for event in [*before, *after]}
     untold = range(before[-1].step + 1, after[0].step)  # it writes its log four times a second: the last part died
-    assert len(untold) <= 0.25 / 0.02
+    assert len(untold) <= 0.25 / 0.05
     assert curve == pytest.approx({event.step: event.loss for event in whole if event.step not in untold}, abs=1e-3)
 
 
@@ -184,13 +184,15 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(bench: Bench, tm
     while not (kept[0] / name).exists():  # the next save came before its optimizer was copied: as if killed sooner
         shutil.rmtree(kept.pop(0))
     newest, older = kept[:2]
+    leaps = 0 if (older / "optimizer.pt").exists() else 1
     content = (newest / name).read_bytes()
     (newest / name).write_bytes(content[: len(content) // 2])
     assert not bench.training.resumable(newest)
     assert bench.training.resumable(older)
     after = of_kind(bench.train(again(run, told))[0], Metric)
     assert after[0].step == int(older.name.removeprefix("step-")) + 1
-    assert max(event.loss for event in after) < 1.4  # the stand-in's loss leaps when states do not fit together
+    leapt = [event for event in after if event.loss >= 1.4]  # the stand-in's, when states do not fit together
+    assert len(leapt) <= leaps
 
 
 def test_a_checkpoint_that_was_being_written_is_never_gone_on_from(bench: Bench, tmp_path: Path) -> None:

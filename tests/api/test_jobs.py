@@ -150,7 +150,7 @@ def test_a_queued_job_can_be_cancelled(rest: Rest, http: httpx.Client, character
         http.post(f"/api/jobs/{job['id']}/cancel")
     for job in jobs:
         with pytest.raises(Exception, match="cancelled"):
-            rest.wait(rest.get(f"/api/jobs/{job['id']}"), quietly, 20)
+            rest.wait(rest.get(f"/api/jobs/{job['id']}"), quietly, LIMIT)
 
 
 def test_the_same_key_makes_one_training(http: httpx.Client, character: dict[str, Any]) -> None:

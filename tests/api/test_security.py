@@ -57,13 +57,15 @@ def password(pod: OwnApp) -> str:
 
 @pytest.fixture
 def stranger(pod: OwnApp) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=pod.url, trust_env=False) as client:
+    with httpx.Client(base_url=pod.url, timeout=30, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture
 def owner(pod: OwnApp, password: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=pod.url, trust_env=False, headers={"Authorization": f"Bearer {password}"}) as client:
+    with httpx.Client(
+        base_url=pod.url, timeout=30, trust_env=False, headers={"Authorization": f"Bearer {password}"}
+    ) as client:
         until = time.monotonic() + 90
         while client.get("/config").status_code != 200:
             assert time.monotonic() < until, "the screen did not come up"
@@ -102,7 +104,10 @@ def test_the_password_is_not_in_the_logs(pod: OwnApp, owner: httpx.Client, passw
 
 
 def test_a_given_password_is_asked_for_on_loopback_too(tmp_path: Path) -> None:
-    with OwnApp(tmp_path / "volume", ISENGARD_PASSWORD=PASSWORD) as app, httpx.Client(base_url=app.url) as client:
+    with (
+        OwnApp(tmp_path / "volume", ISENGARD_PASSWORD=PASSWORD) as app,
+        httpx.Client(base_url=app.url, timeout=30, trust_env=False) as client,
+    ):
         assert client.get("/api/jobs").status_code == 401
         assert client.get("/api/jobs", headers={"Authorization": f"Bearer {PASSWORD}"}).status_code == 200
         assert PASSWORD not in app.said
@@ -110,7 +115,10 @@ def test_a_given_password_is_asked_for_on_loopback_too(tmp_path: Path) -> None:
 
 def test_a_configured_origin_may_read_and_another_may_not(tmp_path: Path) -> None:
     friend = "https://friend.example"
-    with OwnApp(tmp_path / "volume", ISENGARD_CORS_ORIGINS=friend) as app, httpx.Client(base_url=app.url) as client:
+    with (
+        OwnApp(tmp_path / "volume", ISENGARD_CORS_ORIGINS=friend) as app,
+        httpx.Client(base_url=app.url, timeout=30, trust_env=False) as client,
+    ):
         asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
         answer = client.options("/api/jobs", headers={"Origin": friend, **asked})
         assert answer.headers["access-control-allow-origin"] == friend

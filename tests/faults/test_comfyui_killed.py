@@ -19,7 +19,7 @@ LIMIT = 120
 
 
 def options(**changed: Any) -> argparse.Namespace:
-    usual = {"pictures": 12, "kills": 3, "steps": 8, "step_seconds": 0.05, "size": 64, "seed": 3, "real": False}
+    usual = {"pictures": 20, "kills": 3, "steps": 8, "step_seconds": 0.05, "size": 64, "seed": 3, "real": False}
     return argparse.Namespace(**{**usual, "limit": LIMIT, **changed})
 
 

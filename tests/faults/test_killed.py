@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,16 @@ def check_it_ends(rest: Rest, job: dict[str, Any], steps: int) -> None:
     assert curve == list(range(1, steps + 1))
     loras = rest.get("/api/loras")["items"]
     assert [lora["job_id"] for lora in loras] == [job["id"]]
+    assert loras[0]["measured"]["seconds_before"] > 0  # what was killed took time, too
 
 
 def children(pid: int, named: str) -> list[psutil.Process]:
-    found = psutil.Process(pid).children(recursive=True)
-    return [child for child in found if named in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):  # one that has just ended
+            if named in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_the_whole_app_is_killed_and_started_again(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_settings_that_cannot_work_are_told(
 def test_without_redis_it_starts_and_says_what_is_missing(tmp_path: Path) -> None:
     with (
         OwnApp(tmp_path / "volume", REDIS_URL="redis://127.0.0.1:1/0") as app,
-        httpx.Client(base_url=app.url) as client,
+        httpx.Client(base_url=app.url, timeout=30, trust_env=False) as client,
     ):
         ready = client.get("/health/ready", timeout=30)
         assert ready.status_code == 503

@@ -12,7 +12,7 @@ from typing import Any
 from own_app import OwnApp
 from rest import Rest
 
-WANTED, LIMIT = 12, 240
+WANTED, LIMIT = 24, 240
 
 
 def made(volume: Path, character_id: str) -> dict[str, Any]:

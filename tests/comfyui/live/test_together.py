@@ -59,5 +59,7 @@ def test_a_cancelled_generation_ends_and_leaves_the_others_alone(real: Real) -> 
             with pytest.raises(Cancelled):
                 ended.result()
         assert apart(found.result()[0], real.draw("sd15", seed=8)) == 0
-    left = real.session.client.queued()
-    assert not left[0] | left[1]
+    deadline = time.monotonic() + 20
+    while any(real.session.client.queued()):  # it lists the last one a moment longer
+        assert time.monotonic() < deadline, "something is left on the server"
+        time.sleep(0.05)

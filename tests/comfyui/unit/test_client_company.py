@@ -19,7 +19,7 @@ from isengard.errors import (
     Cancelled,
     IsengardError,
 )
-from plugins.comfyui import prompt
+from plugins.comfyui import client, prompt
 
 OF_DIT = "transformer.single_transformer_blocks.0.attn.to_q"
 POSTED = {"at": "request", "when": {"route": "POST /prompt"}}
@@ -64,7 +64,10 @@ def test_cancelling_takes_back_what_waits_on_the_server(studio: Studio, eventual
     assert studio.submitted() == 3
 
 
-def test_cancelling_does_not_wait_for_a_frozen_server(studio: Studio, eventually: Callable[..., None]) -> None:
+def test_cancelling_does_not_wait_for_a_frozen_server(
+    studio: Studio, eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT", 2.0)
     studio.plan.write({"at": "step", "do": "freeze"})
     stop = Stop()
     found: list[Any] = []

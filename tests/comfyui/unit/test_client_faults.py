@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def test_pictures_come_in_order_each_with_its_own_seed(studio: Studio) -> None:
 
 
 def test_the_first_picture_of_a_fresh_server_is_listened_to(studio: Studio) -> None:
+    studio.plan.write(node_seconds=0.1)  # our socket is there before the first step
     events = list(studio.events(studio.run(steps=4)))
     assert [event.step for event in events if isinstance(event, Progress) and event.total_steps] == [1, 2, 3, 4]
     assert any(isinstance(event, Preview) for event in events)
@@ -175,11 +177,14 @@ def test_a_picture_that_is_none_is_a_failure(studio: Studio, spoiled: str) -> No
     assert len(studio.draw()) == 1
 
 
-def test_node_errors_beside_a_200_are_a_failure_and_the_prompt_is_taken_back(studio: Studio) -> None:
+def test_node_errors_beside_a_200_are_a_failure_and_the_prompt_is_taken_back(
+    studio: Studio, eventually: Callable[..., None]
+) -> None:
     studio.plan.write({"at": "prompt", "do": "node_errors"}, step_seconds=0.2)
     with pytest.raises(InvalidInput) as caught:
         studio.draw(steps=100)
     assert plain(caught.value)
+    eventually(lambda: any(line["route"].endswith("/cancel") for line in studio.plan.journal("request")))
     studio.plan.write(step_seconds=0)
     assert len(studio.draw()) == 1
     assert [line["success"] for line in studio.plan.journal("finished")] in ([True], [False, True])

@@ -107,7 +107,7 @@ def test_cancelling_one_of_three_leaves_the_others(talk: Talk, me: Listener) -> 
     talk.entry(talk.submit(sd15(seed=1)))
     me.until("at None")
     before = len(me.heard)
-    talk.double.plan.write(step_seconds=0.4)
+    talk.double.plan.write(step_seconds=2)
     running = talk.submit(sd15(seed=2, steps=40))
     me.until("at 6", after=before)
     waiting, third = (talk.submit(sd15(seed=seed, steps=1)) for seed in (3, 4))
@@ -261,8 +261,8 @@ def test_a_still_older_one_mints_ids_and_interrupts_whatever_runs(double: Start)
     talk = Talk(double(version="0.3.40"))
     assert talk.submit(sd15(), prompt_id="mine") != "mine"
     talk.double.plan.write(step_seconds=0.2)
-    running = talk.submit(sd15(seed=9, steps=200))
     with Listener(talk.double.url, "me") as me:
+        running = talk.submit(sd15(seed=9, steps=200))
         me.until("6 1/200")
         talk.http.post("/interrupt", json={"prompt_id": "another"})
         assert talk.entry(running)["status"]["status_str"] == "error"

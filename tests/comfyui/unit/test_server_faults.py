@@ -263,9 +263,12 @@ def test_memory_is_given_back_when_it_is_asked_for(studio: Studio) -> None:
     assert len(studio.draw()) == 1
 
 
-def test_what_it_says_is_logged_under_the_run_that_it_speaks_for(studio: Studio) -> None:
+def test_what_it_says_is_logged_under_the_run_that_it_speaks_for(
+    studio: Studio, eventually: Callable[..., None]
+) -> None:
     run = studio.run()
     studio.finish(run)
+    eventually(lambda: any("Prompt executed in" in line.get("text", "") for line in list(studio.said)))
     said = [line for line in studio.said if line["event"] == "comfyui.said"]
     texts = [line["text"] for line in said]
     assert any("To see the GUI go to" in text for text in texts)

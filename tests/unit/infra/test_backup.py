@@ -119,7 +119,7 @@ def test_old_backups_go_and_their_contents_with_them(store: BackupStore, filled:
 
 def test_records_and_pictures_fit_each_other_while_they_change(store: BackupStore, filled: Storage) -> None:
     """A character's pictures are exchanged all the time, under its lock, as the app does it."""
-    ending = threading.Event()
+    begun, ending = threading.Event(), threading.Event()
 
     def change() -> None:
         for number in range(10_000):
@@ -133,9 +133,11 @@ def test_records_and_pictures_fit_each_other_while_they_change(store: BackupStor
                 for path in folder.glob("*.png"):
                     if path.name != new:
                         path.unlink()
+            begun.set()
 
     changer = threading.Thread(target=change)
     changer.start()
+    assert begun.wait(20)
     try:
         for _ in range(5):
             snapshot = take(store, filled)
@@ -155,6 +157,7 @@ def test_the_queue_comes_back_though_it_was_written_to(store: BackupStore, fille
     server.start()
     queue = Queue(server.url)
     jobs = [queue.submit(Job.of(TrainingRequest(character_id="char-1"), "corr-1")) for _ in range(20)]
+    queue._redis.execute_command("WAITAOF", 1, 0, 5000)  # on the disk: the server may hold writes back for 2 s
     ending = threading.Event()
 
     def write() -> None:

@@ -52,8 +52,10 @@ def arbiter() -> Arbiter:
 
 def test_jobs_that_fit_together_run_together(arbiter: Arbiter) -> None:
     log: list[str] = []
-    clients = [Client(arbiter, name, 2, log) for name in ("one", "two")]
-    assert all(client.held.wait(10) for client in clients)
+    clients = []
+    for name in ("one", "two"):
+        clients.append(Client(arbiter, name, 2, log))
+        assert clients[-1].held.wait(10)
     assert [client.waited for client in clients] == [[], []]
     for client in clients:
         client.let_go()
@@ -116,7 +118,7 @@ def test_a_job_cancelled_while_it_waits_leaves_the_line(arbiter: Arbiter, eventu
     third = Client(arbiter, "third", 4, log)
     eventually(lambda: third.waited)
     second.stop.cancel.set()
-    eventually(lambda: second.ended == "cancelled", 2)
+    eventually(lambda: second.ended == "cancelled")
     first.let_go()
     assert third.held.wait(10)
     third.let_go()

@@ -76,6 +76,9 @@ def test_its_own_children_end_with_it(child: Child, eventually: Callable[..., No
     assert not child.alive
 
     def gone() -> bool:
-        return not psutil.pid_exists(answer["pid"]) or psutil.Process(answer["pid"]).status() == psutil.STATUS_ZOMBIE
+        try:
+            return psutil.Process(answer["pid"]).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
 
     eventually(gone)

@@ -77,6 +77,7 @@ def test_a_second_app_adopts_it_and_guards_it_too(own: EmbeddedServer, eventuall
     first = pid_of(own)
     os.kill(first, signal.SIGKILL)
     eventually(lambda: answers(second) and pid_of(second) != first)
+    eventually(lambda: answers(own) and own._pid == second._pid == pid_of(own))
     time.sleep(2 * redis_server.WATCH_SECONDS)  # both have looked again by then: there is one server, not two
     assert pid_of(own) == pid_of(second) == own._pid == second._pid
     second._stopping.set()

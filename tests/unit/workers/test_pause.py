@@ -27,7 +27,7 @@ Wait = Callable[..., None]
 def test_a_full_volume_pauses_jobs_and_they_go_on_when_there_is_room(
     queue: Queue, hub: Hub, submit: Submit, eventually: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcome, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(outcome, "PAUSE_SECONDS", 1)  # longer than until the next look for room
     room = threading.Event()
     tried: list[str] = []
 
@@ -43,9 +43,8 @@ def test_a_full_volume_pauses_jobs_and_they_go_on_when_there_is_room(
     workers = Workers(queue, hub, {"training": handler, "generation": handler}, 1, room.is_set)
     workers.start()
     eventually(lambda: workers.paused and queue.get(jobs[0].id).status == "queued")
-    begun = len(tried)
-    time.sleep(0.3)  # several looks: nothing new is begun
-    assert len(tried) == begun
+    time.sleep(1.5)  # it is due again, and still not begun
+    assert tried.count(jobs[0].id) == 1
     paused = queue.get(jobs[0].id)
     assert paused.message.startswith("Paused: The volume is full.")
     assert paused.failures == 0
@@ -64,7 +63,7 @@ def test_a_job_handed_back_at_a_stop_is_not_begun_again_by_another_worker(
 
     job = submit()
     workers = employ(handler, threads=3)
-    eventually(lambda: queue.get(job.id).status == "running")
+    eventually(lambda: queue.get(job.id).current_step == 1)  # the handler has begun
     workers.stop()
     assert (queue.get(job.id).status, queue.get(job.id).attempt) == ("queued", 1)
 
@@ -86,5 +85,6 @@ def test_a_training_saves_its_last_steps_before_it_is_handed_back(
     workers = employ(handler)
     eventually(lambda: queue.get(job.id).current_step > 0)
     workers.stop()
-    assert [entry.event.kind for entry in queue.events(job.id)][-2:] == ["checkpoint", "requeued"]
+    told = [entry.event.kind for entry in queue.events(job.id) if entry.event.kind != "metric"]  # a step may follow
+    assert told[-2:] == ["checkpoint", "requeued"]
     assert (queue.get(job.id).status, queue.get(job.id).failures) == ("queued", 0)

@@ -110,14 +110,12 @@ def test_a_long_job_of_a_living_worker_is_left_to_it(
 def test_a_worker_that_comes_back_late_falls_silent(
     queue: Queue, employ: Employ, submit: Submit, eventually: Wait
 ) -> None:
-    taken_over, left = threading.Event(), threading.Event()
-    first = True
+    begun, taken_over, left = threading.Event(), threading.Event(), threading.Event()
 
     def handler(_job: Job, emit: Emit, _stop: Stop) -> ev.Completed:
-        nonlocal first
-        if not first:
+        if begun.is_set():
             return ev.Completed(message="by the second")
-        first = False
+        begun.set()
         taken_over.wait(20)
         try:
             emit(ev.Waiting(message="from the dead"))
@@ -127,7 +125,7 @@ def test_a_worker_that_comes_back_late_falls_silent(
 
     job = submit()
     employ(handler, threads=2)
-    eventually(lambda: queue.get(job.id).status == "running")
+    assert begun.wait(20)
     running = queue.get(job.id)
     ((entry, _),) = queue._redis.xrange(queue.key("jobs", "training"))
     queue.record(job.id, after_loss(running), attempt=1, ack=entry)

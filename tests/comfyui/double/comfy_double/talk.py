@@ -88,7 +88,7 @@ class Talk:
             ("vae", "ae"),
         ):
             double.model(kind, f"{name}.safetensors")
-        self.http = httpx.Client(base_url=double.url, trust_env=False)
+        self.http = httpx.Client(base_url=double.url, timeout=30, trust_env=False)
 
     def post(self, graph: Any, **more: Any) -> httpx.Response:
         return self.http.post("/prompt", json={"prompt": graph, "client_id": "me", **more})
