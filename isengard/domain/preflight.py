@@ -61,6 +61,7 @@ class Measured(Value):
 
     machine: str = Field(description="The GPU by its name, or the processor.")
     seconds: float = Field(description="From the lease to the weights.")
+    seconds_before: float = Field(default=0, description="What its attempts before that took together.")
     steps: int = Field(default=0, description="Done in this attempt.")
     setup_seconds: float = Field(default=0, description="Until its first step was done.")
     seconds_per_step: float | None = Field(default=None, description="After the first; samples and saves included.")

@@ -17,11 +17,15 @@ log = structlog.get_logger("workers.measure")
 
 
 class Measure:
-    """Runs from the lease to the weights, and hears every event of the backend between."""
+    """Runs from the lease to the weights, and hears every event of the backend between.
 
-    def __init__(self, machine: str, forecast: Forecast) -> None:
+    ``before`` is what earlier attempts took, in seconds; one that ends in an error is added to it.
+    """
+
+    def __init__(self, machine: str, forecast: Forecast, before: float = 0) -> None:
         self._machine = machine
         self.forecast = forecast
+        self.before = before
         self._begin = self._last = time.monotonic()
         self._first: float | None = None
         self._steps = 0
@@ -36,6 +40,7 @@ class Measure:
         except Exception as error:
             seconds = round(time.monotonic() - self._begin, 2)
             foretold = self.forecast.model_dump()
+            self.before += seconds
             log.info("training.unmeasured", foretold=foretold, seconds=seconds, error=type(error).__name__)
             raise
 
@@ -54,6 +59,7 @@ class Measure:
         took = Measured(
             machine=self._machine,
             seconds=round(time.monotonic() - self._begin, 2),
+            seconds_before=round(self.before, 2),
             steps=self._steps,
             setup_seconds=round((self._first or self._last) - self._begin, 2),
             seconds_per_step=between / (self._steps - 1) if self._steps > 1 else None,

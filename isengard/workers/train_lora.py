@@ -89,11 +89,13 @@ class TrainLora:
             start_from=self._start_file(request),
             stop=stop,
         )
+        made = self._begun(backend, run, job, character, job.worked_seconds)
         try:
-            made, weights = self._made(backend, run, job, emit, character)
+            weights = self._train(backend, run, job, emit, made)
         except OutOfVram as error:
             run = self._smaller(backend, run, job, emit, error)
-            made, weights = self._made(backend, run, job, emit, character)
+            made = self._begun(backend, run, job, character, made.measure.before)
+            weights = self._train(backend, run, job, emit, made)
         measure = made.measure
         told = {"forecast": measure.forecast, "measured": measure.ended(work)}
         ended = {"id": new_id("lora"), "steps": weights.step, "created_at": utc_now()}
@@ -102,17 +104,9 @@ class TrainLora:
         self._tidy(work)
         return self._completed(lora)
 
-    def _made(
-        self,
-        backend: TrainingBackend,
-        run: TrainingRun,
-        job: Job,
-        emit: Callable[[JobEvent], None],
-        character: Character,
-    ) -> tuple[Made, Weights]:
-        measure = Measure(machine_name(self.arbiter.gpu), self._forecast(backend, run))
-        made = Made(self._lineage(job, run, character, backend), measure)
-        return made, self._train(backend, run, job, emit, made)
+    def _begun(self, backend: TrainingBackend, run: TrainingRun, job: Job, character: Character, before: float) -> Made:
+        measure = Measure(machine_name(self.arbiter.gpu), self._forecast(backend, run), before)
+        return Made(self._lineage(job, run, character, backend), measure)
 
     def _smaller(
         self,
