@@ -145,16 +145,21 @@ class Demo:
         without: list[tuple[Path, dict[str, Any]]],
     ) -> None:
         centroid = self._centroid(references)
-        print("\nHow alike to the character's own pictures (score 0 to 1, calibrated on photographs; raw cosine)")
+        drawn = with_lora[0][1]["drawn"]
+        scale = "drawings" if drawn else "photographs"
+        print(f"\nHow alike to the character's own pictures (score 0 to 1 by the scale for {scale}; raw cosine)")
         print(f"  {'':<28}{'with LoRA':>18}{'strength 0':>18}")
         pairs = [
             (self._alike(a, centroid), self._alike(b, centroid))
             for (a, _), (b, _) in zip(with_lora, without, strict=True)
         ]
         for setting, pair in zip(SETTINGS, pairs, strict=True):
-            print(f"  {setting:<28}" + "".join(f"{self._shown(cosine):>18}" for cosine in pair))
+            print(f"  {setting:<28}" + "".join(f"{self._shown(cosine, drawn=drawn):>18}" for cosine in pair))
         means = [_mean([pair[column] for pair in pairs]) for column in (0, 1)]
-        print(f"  {'mean of those with a face':<28}" + "".join(f"{self._shown(cosine):>18}" for cosine in means))
+        print(
+            f"  {'mean of those with a face':<28}"
+            + "".join(f"{self._shown(cosine, drawn=drawn):>18}" for cosine in means)
+        )
         sheet = self._sheet(references, with_lora, without)
         root = self.rest.get("/info").get("volume_root", "")
         print(f"\nLoRA      {Path(root) / trained['output_path']}")
@@ -176,8 +181,11 @@ class Demo:
             return None
         return sum(a * b for a, b in zip(faces[0].embedding, centroid, strict=True))
 
-    def _shown(self, cosine: float | None) -> str:
-        return "no face found" if cosine is None else f"{self.analyzer.score(cosine):.2f} ({cosine:.2f})"
+    def _shown(self, cosine: float | None, *, drawn: bool) -> str:
+        if cosine is None:
+            return "no face found"
+        score = self.analyzer.drawn_score(cosine) if drawn else self.analyzer.score(cosine)
+        return f"({cosine:.2f})" if score is None else f"{score:.2f} ({cosine:.2f})"
 
     def _sheet(self, references: list[Path], *rows: list[tuple[Path, dict[str, Any]]]) -> Path:
         """Draw references, pictures with and pictures without the LoRA, one row each."""

@@ -89,6 +89,7 @@ class BaseModelRow(Value):
     version: str
     sha256: str = Field(default=UNVERIFIED, description="64 hex digits, or 'unverified'.")
     purpose: str
+    drawings: bool = Field(default=False, description="Draws. A face model finds drawn people more alike than others.")
     fast_test_alternative: str | None = None
     family: str = Field(default="", description="Architecture family that a LoRA must match, such as 'sdxl'.")
     width: int = Field(default=0, description="Of most of its layers, where sizes of one family differ in it.")

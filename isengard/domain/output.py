@@ -21,6 +21,7 @@ class Output(Value):
     width: int
     height: int
     similarity: float | None = Field(default=None, description="Calibrated 0..1; 0.7 means the same person.")
+    drawn: bool = Field(default=False, description="The score is by the scale for drawings.")
     cosine: float | None = Field(default=None, description="Raw cosine to the character's centroid.")
     face_backend: str | None = None
     face_model: str | None = Field(default=None, description="SHA-256 of the net: scores of two are never compared.")

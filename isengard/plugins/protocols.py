@@ -286,5 +286,9 @@ class FaceAnalyzer(Protocol):
         """Map a raw cosine to the calibrated 0..1 score in which 0.7 means the same person."""
         ...
 
+    def drawn_score(self, cosine: float) -> float | None:
+        """Map the cosine of a drawing; None where nobody measured from where on a drawing shows the same person."""
+        ...
+
 
 Backend = TrainingBackend | ImageBackend | FaceAnalyzer | VideoBackend

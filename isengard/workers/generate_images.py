@@ -58,7 +58,8 @@ class GenerateImages:
             raise BackendOutput(
                 f"{len(outputs)} of {len(shots)} pictures came back.", "See the worker log; then retry."
             )
-        scored = self._scored(outputs, bool(loras))
+        drawn = self.registry.get(request.base_model).drawings
+        scored = self._scored(outputs, drawn=drawn) if loras else outputs
         self.outputs.save(job.id, scored, request.grid)
         if request.grid:
             self._draw_grid(job, request.grid, scored)
@@ -127,11 +128,11 @@ class GenerateImages:
             correlation_id=job.correlation_id,
         )
 
-    def _scored(self, made: list[Output], has_lora: bool) -> list[Output]:  # noqa: FBT001 - one question, asked once
+    def _scored(self, made: list[Output], *, drawn: bool) -> list[Output]:
         character = made[0].character_id
-        if not has_lora or not character:
+        if not character:
             return made
-        found = self.likeness.of([self.storage.resolve(output.path) for output in made], character)
+        found = self.likeness.of([self.storage.resolve(output.path) for output in made], character, drawn=drawn)
         return [output.model_copy(update=scores) for output, scores in zip(made, found, strict=True)]
 
     def _draw_grid(self, job: Job, grid: Grid, outputs: list[Output]) -> None:

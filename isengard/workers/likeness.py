@@ -28,17 +28,17 @@ class Likeness:
     characters: CharacterShelf
     plugins: Plugins
 
-    def of(self, pictures: Sequence[Path], character_id: str) -> list[dict[str, Any]]:
-        """Return ``similarity`` (0..1), ``cosine``, ``face_backend`` and ``face_model`` of each picture.
+    def of(self, pictures: Sequence[Path], character_id: str, *, drawn: bool) -> list[dict[str, Any]]:
+        """Return ``similarity`` (0..1), ``drawn``, ``cosine``, ``face_backend`` and ``face_model`` of each picture.
 
-        {} stands where it cannot be told.
+        Drawings have a scale of their own. {} stands where it cannot be told.
         """
         try:
             analyzer = self.plugins.face_analyzer()
             own = self._reference(character_id, analyzer)
             if own is None:
                 return [{} for _ in pictures]
-            return [_score(analyzer, own, found) for found in analyzer.faces_of(pictures)]
+            return [_score(analyzer, own, found, drawn=drawn) for found in analyzer.faces_of(pictures)]
         except NotFound:
             return [{} for _ in pictures]
         except Exception:
@@ -59,12 +59,14 @@ class Likeness:
         return reference(single, analyzer.score, analyzer.name, analyzer.model_sha256)
 
 
-def _score(analyzer: FaceAnalyzer, own: Reference, found: Found) -> dict[str, Any]:
+def _score(analyzer: FaceAnalyzer, own: Reference, found: Found, *, drawn: bool) -> dict[str, Any]:
     if isinstance(found, IsengardError) or not found:
         return {}
     cosine = own.cosine(found[0].embedding)
+    score = analyzer.drawn_score(cosine) if drawn else analyzer.score(cosine)
     return {
-        "similarity": round(analyzer.score(cosine), 3),
+        "similarity": None if score is None else round(score, 3),
+        "drawn": drawn,
         "cosine": round(cosine, 4),
         "face_backend": own.backend,
         "face_model": own.model_sha256,

@@ -40,6 +40,7 @@ class Analyzer:
     model_sha256: str
     license: str
     same_person: float  # the cosine from which on two faces are one person's
+    same_drawn: float | None = None  # the same for drawings, in which strangers are far more alike
     notes: tuple[str, ...] = ()
     device = "cpu"
 
@@ -107,7 +108,11 @@ class Analyzer:
         score = 1 / (1 + exp(-20 (cos - (T - 0.0424)))), T being the cosine of the same person. Slope and form are
         those of Frigate's face recognition (frigate/data_processing/common/face/model.py).
         """
-        return 1.0 / (1.0 + math.exp(-SLOPE * (cosine - (self.same_person - OFFSET))))
+        return _scaled(cosine, self.same_person)
+
+    def drawn_score(self, cosine: float) -> float | None:
+        """Map the cosine of a drawing by the same formula with a threshold of its own; None where there is none."""
+        return None if self.same_drawn is None else _scaled(cosine, self.same_drawn)
 
     @contextmanager
     def _kit(self) -> Iterator[Kit]:
@@ -176,6 +181,10 @@ def _near_the_largest(rows: list[Any]) -> list[Any]:
         return []
     least = MIN_RELATIVE_EDGE**2 * float(rows[0][2] * rows[0][3])
     return [row for row in rows if float(row[2] * row[3]) >= least]
+
+
+def _scaled(cosine: float, same: float) -> float:
+    return 1.0 / (1.0 + math.exp(-SLOPE * (cosine - (same - OFFSET))))
 
 
 def _face(whole: Any, row: Any, scale: float, vector: Any) -> Face:

@@ -88,6 +88,7 @@ def test_pictures_come_with_seed_settings_and_likeness(
     assert [output["seed"] for output in job["outputs"]] == [5, 6]
     output = job["outputs"][0]
     picture = Image.open(io.BytesIO(rest.fetch(output["url"])))
+    assert output["drawn"]
     assert picture.size == (output["width"], output["height"]) == (128, 128)
     assert asked["prompt"] in picture.text["parameters"]
     assert "Seed: 5" in picture.text["parameters"]

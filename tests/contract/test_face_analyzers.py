@@ -42,6 +42,8 @@ def test_the_score_rises_and_says_same_at_seven_tenths(analyzers: list[FaceAnaly
         assert scores == sorted(scores)
         assert 0 <= scores[0] < 0.01
         assert scores[-1] > 0.99
+        drawn = [score for cosine in range(-20, 21) if (score := analyzer.drawn_score(cosine / 20)) is not None]
+        assert drawn == sorted(drawn)
 
         def embedded(name: str, analyzer: FaceAnalyzer = analyzer) -> tuple[float, ...]:
             return analyzer.faces(PHOTOS / name)[0].embedding

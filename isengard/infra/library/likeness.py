@@ -55,6 +55,6 @@ class LikenessBook:
         found = []
         for output in self._outputs.of_job(job_id):
             loras = output.settings.get("loras") or []
-            if output.similarity is not None and len(loras) == 1:
+            if output.similarity is not None and len(loras) == 1 and loras[0].get("strength"):
                 found.append((str(loras[0]["id"]), output.similarity))
         return found

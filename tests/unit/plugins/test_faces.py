@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from isengard.errors import BackendUnavailable, InvalidInput
+from isengard.infra.identity import reference
 from isengard.plugins.protocols import PluginContext
 from plugins.faces import backends, weights
 from plugins.faces.yunet_sface import YunetSface
@@ -107,6 +108,16 @@ def test_the_score_is_calibrated(analyzer: YunetSface) -> None:
     assert math.isclose(analyzer.score(0.43), 0.7, abs_tol=1e-9)
     assert analyzer.score(0.295) < 0.15  # the two strangers most alike
     assert analyzer.score(0.561) > 0.9  # the two pictures of one person least alike
+
+
+def test_drawings_have_a_scale_of_their_own(analyzer: YunetSface, project_root: Path) -> None:
+    assert math.isclose(analyzer.drawn_score(0.6) or 0, 0.7, abs_tol=1e-9)
+    assert (analyzer.drawn_score(0.43) or 0) < 0.1  # half of drawn strangers reach it: 0.7 in photographs
+    own = [embedding(analyzer, path) for path in sorted((project_root / "isengard" / "sample").glob("*.jpg"))]
+    known = reference({str(n): one for n, one in enumerate(own)}, analyzer.score, analyzer.name, "")
+    assert known is not None
+    for path in (project_root / "tests" / "drawings" / "heldout").glob("*.jpg"):
+        assert (analyzer.drawn_score(known.cosine(embedding(analyzer, path))) or 0) >= 0.7
 
 
 def test_threads_share_it_and_agree(analyzer: YunetSface) -> None:

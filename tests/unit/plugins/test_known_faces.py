@@ -41,6 +41,9 @@ class Counting:
     def score(self, cosine: float) -> float:
         return cosine
 
+    def drawn_score(self, cosine: float) -> float | None:
+        raise NotImplementedError
+
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:

@@ -51,6 +51,9 @@ class Net:
     def score(self, cosine: float) -> float:
         return 1 / (1 + math.exp(-20 * (cosine - 0.3876)))
 
+    def drawn_score(self, cosine: float) -> float | None:
+        raise NotImplementedError
+
 
 def embedding(person: int, rng: np.random.Generator) -> tuple[float, ...]:
     centre = np.random.default_rng(person).normal(size=256)

@@ -179,8 +179,8 @@ def test_the_likeness_is_the_mean_of_pictures_made_with_this_lora_alone(
     lora = shelve(zara)
     assert house.loras.get(lora.id).likeness is None
 
-    def drawn(job: str, score: float | None, *loras: str) -> None:
-        settings = {"loras": [{"id": one, "strength": 1.0} for one in loras]}
+    def drawn(job: str, score: float | None, *loras: str, strength: float = 1.0) -> None:
+        settings = {"loras": [{"id": one, "strength": strength} for one in loras]}
         named = {"job_id": job, "path": "outputs/x.png", "seed": 1, "width": 8, "height": 8}
         house.outputs.shelf.save(job, [Output(id=f"{job}.0", similarity=score, settings=settings, **named)])
 
@@ -188,6 +188,7 @@ def test_the_likeness_is_the_mean_of_pictures_made_with_this_lora_alone(
     drawn("gen-2", 0.6, lora.id)
     drawn("gen-3", 0.1, lora.id, "lora-other")
     drawn("gen-4", None, lora.id)
+    drawn("gen-5", 0.1, lora.id, strength=0)  # of a comparison: not its doing
     found = house.loras.list().items[0]
     assert (found.likeness, found.likeness_pictures) == (pytest.approx(0.7), 2)
     drawn("gen-2", 1.0, lora.id)

@@ -1,17 +1,13 @@
 // One generated picture: its tile, and everything about it.
 
 const SAME_PERSON = 0.7; // the calibrated score's own meaning: from here on, the same person
-const DRAWS = 'pocket';
-
-// Drawings of different people look alike to a face model for photographs: of them no score means the same person.
-const isDrawing = (output) => output.settings.base_model === DRAWS;
 
 const outputUrl = (output, wanted) => url(`api/outputs/${encodeURIComponent(output.id)}/file?size=${wanted}`);
 const percent = (score) => `${Math.round(score * 100)} %`;
 
 const likeness = (output) => {
   if (typeof output.similarity !== 'number') return null;
-  const good = output.similarity >= SAME_PERSON && !isDrawing(output);
+  const good = output.similarity >= SAME_PERSON;
   const node = pill(`Likeness ${percent(output.similarity)}`, good ? 'good' : 'plain');
   node.dataset.similarity = output.similarity;
   return node;
@@ -32,15 +28,20 @@ const outputTile = (output, all) =>
     likeness(output),
   );
 
+const unscored = (output) =>
+  typeof output.cosine === 'number'
+    ? `Raw cosine ${output.cosine}; ${output.face_backend} has no scale for drawings`
+    : 'Not scored: no face was found, or there is no character to compare with';
+
 const outputFacts = (output) => {
   const set = output.settings;
   const loras = (set.loras || []).map((use) => `${loraLabel(use.id)} at ${use.strength}`).join(', ');
   const scored = typeof output.similarity === 'number';
   const verdict = output.similarity >= SAME_PERSON ? 'the same person' : 'not sure that it is the same person';
-  const meaning = isDrawing(output) ? 'by a scale for photographs; drawings of others often reach it' : verdict;
+  const meaning = output.drawn ? `${verdict}, by a scale for drawings` : verdict;
   const score = scored
     ? `${percent(output.similarity)} (${meaning}; raw cosine ${output.cosine})`
-    : 'Not scored: no face was found, or there is no character to compare with';
+    : unscored(output);
   return [
     ['Prompt', set.prompt],
     ['Negative prompt', set.negative_prompt],

@@ -19,7 +19,7 @@ const REASONS = {
   by_hand: 'by hand',
 };
 const LIMITS = [
-  ['similarity_threshold', 'Likeness, at least', 0, 1, 'From 0.7 on it is the same person.'],
+  ['similarity_threshold', 'Likeness, at least', 0, 1, 'On photographs 0.7 and more is the same person.'],
   ['min_sharpness', 'Face sharpness, at least', 0, 1, ''],
   ['copy_threshold', 'Alike to a photo, less than', 0.5, 1, 'Higher: closer copies of your photos pass.'],
   ['duplicate_threshold', 'Alike to each other, less than', 0.5, 1, 'Higher: more repeats pass.'],
@@ -219,7 +219,7 @@ const syntheticSection = (character, taken) => {
       node.setAttribute('aria-pressed', node.dataset.only === only);
     });
     const own = next.reference_score;
-    if (own) limits[0].node.lastChild.textContent = `From 0.7 on it is the same person. Your photos reach ${share(own)}.`;
+    if (own) limits[0].node.lastChild.textContent = `On photographs 0.7 and more is the same person. Your photos reach ${share(own)}.`;
     shots.replaceChildren(...balance(next.coverage));
     const order = [...next.pictures.filter((one) => one.passed), ...next.pictures.filter((one) => !one.passed)];
     tiles.draw(order.filter((one) => only === 'all' || one.passed === (only === 'accepted')));
