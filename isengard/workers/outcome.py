@@ -13,7 +13,9 @@ from isengard.domain.job import Job
 from isengard.errors import Cancelled, DiskFull, IsengardError, QuotaExceeded
 
 RETRY_DELAYS_SECONDS = (30, 120)  # before the second and the third attempt; after that the dead letters
-MOST_LOSSES = 5  # a machine may be killed at any time; a job that got nowhere so often is what kills it
+# A machine may be killed at any time, so a lost worker's job goes on at once. One that gets nowhere may be what kills
+# it: it waits longer each time, so that others have their turn and a rough time passes; then it is given up.
+LOSS_DELAYS_SECONDS = (0, 0, 0, 15, 30, 60, 120)
 NO_ROOM = {DiskFull.__name__, QuotaExceeded.__name__}
 PAUSE_SECONDS = 20  # before it is looked whether there is room again
 log = structlog.get_logger("workers.outcome")
@@ -56,16 +58,21 @@ def _paused(told: JobError) -> Requeued:
 
 
 def after_loss(job: Job) -> JobEvent:
-    """Choose the event for a job whose worker vanished: at once back to the queue, unless it keeps killing workers."""
+    """Choose the event for a job whose worker vanished: back to the queue, unless it keeps killing workers."""
     told = JobError(
         message="The worker was lost while it ran this job.",
         hint="Retry it. If it happens again, the machine may be short of memory: see the worker log.",
         type="BackendCrashed",
         retryable=True,
     )
-    if job.losses >= MOST_LOSSES:
+    if job.losses >= len(LOSS_DELAYS_SECONDS):
         return Failed(error=told)
-    return Requeued(message="Its worker was lost; going on from where it got to", error=told, why="loss")
+    delay = LOSS_DELAYS_SECONDS[job.losses]
+    if not delay:
+        return Requeued(message="Its worker was lost; going on from where it got to", error=told, why="loss")
+    again = utc_now() + timedelta(seconds=delay)
+    message = f"Its worker was lost {job.losses + 1} times in a row. Trying again in {delay} s."
+    return Requeued(message=message, not_before=again, error=told, why="loss")
 
 
 def is_alert(event: JobEvent) -> bool:

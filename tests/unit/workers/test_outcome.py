@@ -12,7 +12,7 @@ from isengard.domain.event import CancelDone, Failed, JobError, Requeued
 from isengard.domain.job import Job
 from isengard.domain.request import TrainingRequest
 from isengard.errors import BackendCrashed, BackendOutput, Cancelled, DiskFull, NotFound
-from isengard.workers.outcome import MOST_LOSSES, after_error, after_loss, describe, is_alert
+from isengard.workers.outcome import LOSS_DELAYS_SECONDS, after_error, after_loss, describe, is_alert
 
 
 def job(failures: int = 0) -> Job:
@@ -70,11 +70,12 @@ def test_a_full_disk_pauses_a_job_and_counts_as_no_failure() -> None:
     assert event.message == "Paused: The volume is full. It goes on by itself when there is room."
 
 
-def test_a_lost_worker_s_job_goes_on_at_once_until_it_was_lost_too_often() -> None:
-    for losses in range(MOST_LOSSES):
+def test_a_lost_worker_s_job_goes_on_at_once_then_later_until_it_was_lost_too_often() -> None:
+    for losses, delay in enumerate(LOSS_DELAYS_SECONDS):
         event = after_loss(job(2).model_copy(update={"losses": losses}))
         assert isinstance(event, Requeued)
-        assert event.not_before is None
-    last = after_loss(job().model_copy(update={"losses": MOST_LOSSES}))
+        assert (event.not_before is None) is (delay == 0) is (losses < 3)
+        assert (f"in {delay} s" in event.message) is (delay > 0)
+    last = after_loss(job().model_copy(update={"losses": len(LOSS_DELAYS_SECONDS)}))
     assert isinstance(last, Failed)
     assert is_alert(last)

@@ -13,8 +13,8 @@ from isengard.domain.lease import Stop
 from isengard.errors import Cancelled
 from isengard.infra.hub import Hub
 from isengard.infra.queue import Queue
-from isengard.workers import worker
-from isengard.workers.outcome import MOST_LOSSES, after_loss
+from isengard.workers import outcome, worker
+from isengard.workers.outcome import after_loss
 from isengard.workers.worker import Workers
 
 Emit = Callable[[ev.JobEvent], None]
@@ -73,8 +73,9 @@ def test_a_job_that_keeps_killing_its_workers_becomes_a_dead_letter(
     queue: Queue, employ: Employ, submit: Submit, eventually: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "LOST_AFTER_MS", 300)
+    monkeypatch.setattr(outcome, "LOSS_DELAYS_SECONDS", (0, 0, 0))
     job = submit()
-    for _ in range(MOST_LOSSES):
+    for _ in outcome.LOSS_DELAYS_SECONDS:
         entry, found = queue.group.claim("lost", 2000) or pytest.fail("nothing to claim")
         running = queue.advance(found, ev.Claimed(worker="lost"))
         queue.record(job.id, after_loss(running), attempt=running.attempt, ack=entry)
