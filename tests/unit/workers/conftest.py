@@ -6,12 +6,30 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from isengard.domain import event as ev
 from isengard.domain.job import Job
+from isengard.domain.lease import Stop
 from isengard.domain.request import TrainingRequest
+from isengard.errors import Cancelled
 from isengard.infra.hub import Hub
 from isengard.infra.queue import Queue
 from isengard.workers import worker
 from isengard.workers.worker import Handler, Workers
+
+Emit = Callable[[ev.JobEvent], None]
+Employ = Callable[..., Workers]
+Submit = Callable[[], Job]
+Wait = Callable[..., None]
+
+
+def quick(_job: Job, _emit: Emit, _stop: Stop) -> ev.Completed:
+    return ev.Completed()
+
+
+def patient(_job: Job, _emit: Emit, stop: Stop) -> ev.Completed:
+    """Wait until asked to end."""
+    stop.cancel.wait(30)
+    raise Cancelled("Cancelled.")
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -17,11 +16,7 @@ from isengard.infra.hub import Hub
 from isengard.infra.queue import Queue
 from isengard.workers import outcome
 from isengard.workers.worker import Workers
-
-Emit = Callable[[ev.JobEvent], None]
-Employ = Callable[..., Workers]
-Submit = Callable[[], Job]
-Wait = Callable[..., None]
+from tests.unit.workers.conftest import Emit, Employ, Submit, Wait
 
 
 def test_a_full_volume_pauses_jobs_and_they_go_on_when_there_is_room(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -16,21 +15,7 @@ from isengard.infra.queue import Queue
 from isengard.workers import outcome, worker
 from isengard.workers.outcome import after_loss
 from isengard.workers.worker import Workers
-
-Emit = Callable[[ev.JobEvent], None]
-Employ = Callable[..., Workers]
-Submit = Callable[[], Job]
-Wait = Callable[..., None]
-
-
-def quick(_job: Job, _emit: Emit, _stop: Stop) -> ev.Completed:
-    return ev.Completed()
-
-
-def patient(_job: Job, _emit: Emit, stop: Stop) -> ev.Completed:
-    """Wait until asked to end."""
-    stop.cancel.wait(30)
-    raise Cancelled("Cancelled.")
+from tests.unit.workers.conftest import Emit, Employ, Submit, Wait, patient, quick
 
 
 def lost(queue: Queue, submit: Submit, *, started: bool) -> Job:

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from isengard.domain import event as ev
 from isengard.domain.job import Job
 from isengard.domain.lease import Stop
-from isengard.errors import Cancelled
 from isengard.infra.queue import Queue
 from isengard.workers import worker
 from isengard.workers.worker import Workers
-
-Emit = Callable[[ev.JobEvent], None]
-Employ = Callable[..., Workers]
-Submit = Callable[[], Job]
-Wait = Callable[..., None]
-
-
-def quick(_job: Job, _emit: Emit, _stop: Stop) -> ev.Completed:
-    return ev.Completed()
-
-
-def patient(_job: Job, _emit: Emit, stop: Stop) -> ev.Completed:
-    """Wait until asked to end."""
-    stop.cancel.wait(30)
-    raise Cancelled("Cancelled.")
+from tests.unit.workers.conftest import Emit, Employ, Submit, Wait, patient, quick
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -14,11 +13,7 @@ from isengard.errors import BackendCrashed, Cancelled, Conflict, InvalidInput
 from isengard.infra.queue import Queue
 from isengard.workers import outcome
 from isengard.workers.worker import Workers
-
-Emit = Callable[[ev.JobEvent], None]
-Employ = Callable[..., Workers]
-Submit = Callable[[], Job]
-Wait = Callable[..., None]
+from tests.unit.workers.conftest import Emit, Employ, Submit, Wait
 
 HEARD_SECONDS = 15  # on the slowest machine; without the wish, these handlers go on for longer
 
